@@ -1,0 +1,65 @@
+/**
+ * What the server may do with spool.db: the queue, the ledger and the delivery settings. Short synchronous
+ * transactions only. Both processes open the file; only the MTA claims and settles.
+ */
+import type {
+  DeliveryClass, DeliverySettings, EnqueueRow, JobInput, JobProgress, JobState, LedgerEvent, LedgerKind, LedgerRow, QueueLine,
+} from '../types.ts';
+
+export interface LedgerFilter {
+  jobId?: number | undefined;
+  subscriberId?: number | undefined;
+  recipient?: string | undefined;
+  domain?: string | undefined;
+  kinds?: LedgerKind[] | undefined;
+  /** epoch ms, inclusive / exclusive */
+  from?: number | undefined;
+  to?: number | undefined;
+}
+
+export interface Spool {
+  /** Idempotent by `ref`: the same ref answers the first job's id. Durable when it returns. */
+  createJob(input: JobInput): number;
+  /**
+   * Adds one chunk of recipients. `from` must be the job's cursor: a chunk that was already taken answers false and
+   * adds nothing, so a caller that crashed simply goes on from `job(id).cursor`. Atomic and durable (synchronous=FULL).
+   */
+  enqueue(jobId: number, chunk: { from: number; to: number; rows: EnqueueRow[] }): boolean;
+  /** No more chunks will come: the job is done when settled = enqueued. */
+  seal(jobId: number): void;
+  /** cancelled is final. The MTA must be told by `{type:'job'}`. */
+  setJobState(jobId: number, state: JobState): void;
+  job(jobId: number): JobProgress | undefined;
+  jobByRef(ref: string): JobProgress | undefined;
+
+  /** Mail to this address that came by this list (0: any list) is settled as suppressed/unsubscribed, even when queued or claimed. */
+  stop(address: string, listId: number): void;
+  /** The person came back. */
+  unstop(address: string, listId: number): void;
+
+  /** Durable when it returns: callers batch (group commit). Answers the last ledger id. */
+  recordEvents(events: LedgerEvent[]): number;
+  /** In id order, which is commit order: a fold that remembers the last id misses nothing. */
+  readLedger(afterId: number, limit: number): LedgerRow[];
+  /** Newest first; `beforeId` is the cursor. */
+  searchLedger(filter: LedgerFilter, beforeId: number | undefined, limit: number): LedgerRow[];
+  /** Bounces of a job by reason, with one reply each. */
+  bounceReasons(jobId: number): { reason: string; count: number; sample: string }[];
+  lastLedgerId(): number;
+
+  /** Removes the person's queued mail and takes address, reply, ip and user agent out of the ledger; counts stay. Overwrites what was there. */
+  erase(subscriberId: number, addresses: string[]): void;
+
+  /** Kept in spool.db (0600) so that the MTA can start by itself; the MTA must be told by `{type:'settings'}`. */
+  publishSettings(settings: DeliverySettings): void;
+  settings(): DeliverySettings | undefined;
+  /** Emergency stop; the MTA must be told by `{type:'settings'}`. Survives restarts. */
+  setStopped(stopped: boolean): void;
+  stopped(): boolean;
+
+  /** What is queued, by domain and class, without the live part. */
+  queueLines(limit: number): Omit<QueueLine, 'waiting' | 'inFlight' | 'connections' | 'lastReply' | 'lastReplyAt' | 'provider'>[];
+  queued(): number;
+  queuedByClass(): Record<DeliveryClass, number>;
+  close(): void;
+}

@@ -1,0 +1,333 @@
+/**
+ * todoke.db: people, lists, content, campaigns, users, settings, folded statistics. Written by the server alone.
+ * Times are epoch milliseconds. AUTOINCREMENT where an id leaves the house (tokens, ledger): it must never be
+ * used again after an erasure.
+ */
+import { sql } from 'drizzle-orm';
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+
+const id = () => integer('id').primaryKey({ autoIncrement: true });
+const now = sql`(unixepoch('subsec') * 1000)`;
+const createdAt = () => integer('created_at').notNull().default(now);
+const updatedAt = () => integer('updated_at').notNull().default(now);
+
+// ---- auth
+
+export const users = sqliteTable('users', {
+  id: id(),
+  email: text('email').notNull().unique(),
+  name: text('name').notNull(),
+  role: text('role', { enum: ['administrator', 'editor', 'approver', 'viewer'] }).notNull(),
+  passwordHash: text('password_hash').notNull(),
+  language: text('language', { enum: ['ja', 'en'] }).notNull().default('ja'),
+  disabledAt: integer('disabled_at'),
+  lastLoginAt: integer('last_login_at'),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
+
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    /** SHA-256 of the cookie's value, hex */
+    tokenHash: text('token_hash').primaryKey(),
+    userId: integer('user_id').notNull().references(() => users.id, { onDelete: 'cascade' }),
+    createdAt: createdAt(),
+    lastSeenAt: integer('last_seen_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    ip: text('ip').notNull(),
+    userAgent: text('user_agent').notNull(),
+  },
+  (t) => [index('sessions_user').on(t.userId)],
+);
+
+export const apiKeys = sqliteTable('api_keys', {
+  id: id(),
+  name: text('name').notNull(),
+  /** `tdk_` and the first characters, to tell keys apart */
+  prefix: text('prefix').notNull(),
+  /** SHA-256 of the whole key, hex (keys are 256 random bits, so a slow hash adds nothing) */
+  keyHash: text('key_hash').notNull().unique(),
+  scopes: text('scopes', { mode: 'json' }).$type<string[]>().notNull(),
+  createdBy: integer('created_by'),
+  createdAt: createdAt(),
+  lastUsedAt: integer('last_used_at'),
+  revokedAt: integer('revoked_at'),
+});
+
+export const auditLog = sqliteTable(
+  'audit_log',
+  {
+    id: id(),
+    at: integer('at').notNull().default(now),
+    actorKind: text('actor_kind', { enum: ['user', 'key', 'system'] }).notNull(),
+    actorId: integer('actor_id'),
+    actorName: text('actor_name').notNull(),
+    /** verb and noun, e.g. `campaign.start` */
+    action: text('action').notNull(),
+    /** what it was done to, e.g. `campaign:12` */
+    target: text('target').notNull(),
+    detail: text('detail', { mode: 'json' }).$type<Record<string, unknown>>().notNull().default({}),
+    ip: text('ip').notNull().default(''),
+  },
+  (t) => [index('audit_target').on(t.target)],
+);
+
+export const idempotencyKeys = sqliteTable(
+  'idempotency_keys',
+  {
+    actor: text('actor').notNull(),
+    key: text('key').notNull(),
+    route: text('route').notNull(),
+    requestHash: text('request_hash').notNull(),
+    /** null while the first request is still running */
+    status: integer('status'),
+    body: text('body'),
+    createdAt: createdAt(),
+  },
+  (t) => [primaryKey({ columns: [t.actor, t.key] })],
+);
+
+export const settings = sqliteTable('settings', {
+  key: text('key').primaryKey(),
+  value: text('value', { mode: 'json' }).$type<unknown>().notNull(),
+  updatedAt: updatedAt(),
+});
+
+// ---- audience
+
+export const lists = sqliteTable('lists', {
+  id: id(),
+  name: text('name').notNull(),
+  description: text('description').notNull().default(''),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
+
+export const attributes = sqliteTable('attributes', {
+  id: id(),
+  /** Liquid name: [a-z][a-z0-9_]* */
+  key: text('key').notNull().unique(),
+  label: text('label').notNull(),
+  type: text('type', { enum: ['text', 'number', 'date', 'boolean'] }).notNull(),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
+
+export const subscribers = sqliteTable(
+  'subscribers',
+  {
+    id: id(),
+    /** as typed, for sending */
+    email: text('email').notNull(),
+    /** normalised, for identity */
+    emailKey: text('email_key').notNull().unique(),
+    name: text('name').notNull().default(''),
+    /** attribute key → value by the attribute's type; dates are YYYY-MM-DD */
+    attributes: text('attributes', { mode: 'json' }).$type<Record<string, string | number | boolean>>().notNull().default({}),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+);
+
+export const memberships = sqliteTable(
+  'memberships',
+  {
+    listId: integer('list_id').notNull().references(() => lists.id, { onDelete: 'cascade' }),
+    subscriberId: integer('subscriber_id').notNull().references(() => subscribers.id, { onDelete: 'cascade' }),
+    state: text('state', { enum: ['subscribed', 'unsubscribed'] }).notNull(),
+    /** where it came from: `import:3`, `api`, `ui` */
+    source: text('source').notNull(),
+    createdAt: createdAt(),
+    unsubscribedAt: integer('unsubscribed_at'),
+  },
+  (t) => [primaryKey({ columns: [t.listId, t.subscriberId] }), index('memberships_subscriber').on(t.subscriberId)],
+);
+
+export const imports = sqliteTable('imports', {
+  id: id(),
+  listId: integer('list_id').notNull(),
+  fileName: text('file_name').notNull(),
+  state: text('state', { enum: ['queued', 'running', 'done', 'failed', 'cancelled'] }).notNull(),
+  encoding: text('encoding').notNull().default(''),
+  delimiter: text('delimiter').notNull().default(''),
+  /** column index → `email`, `name`, attribute key, or null to leave out */
+  mapping: text('mapping', { mode: 'json' }).$type<(string | null)[]>().notNull(),
+  hasHeader: integer('has_header', { mode: 'boolean' }).notNull().default(true),
+  totalBytes: integer('total_bytes').notNull(),
+  readBytes: integer('read_bytes').notNull().default(0),
+  rows: integer('rows').notNull().default(0),
+  created: integer('created').notNull().default(0),
+  updated: integer('updated').notNull().default(0),
+  rejected: integer('rejected').notNull().default(0),
+  error: text('error'),
+  createdBy: text('created_by').notNull().default(''),
+  createdAt: createdAt(),
+  startedAt: integer('started_at'),
+  finishedAt: integer('finished_at'),
+});
+
+export const suppressions = sqliteTable(
+  'suppressions',
+  {
+    id: id(),
+    emailKey: text('email_key').notNull(),
+    email: text('email').notNull(),
+    reason: text('reason').notNull(),
+    /** `all` mail or `marketing` only; a list's unsubscribes live in memberships */
+    scope: text('scope', { enum: ['all', 'marketing'] }).notNull(),
+    /** `bounce`, `unsubscribe`, `complaint`, `manual` */
+    origin: text('origin').notNull(),
+    ledgerId: integer('ledger_id'),
+    note: text('note').notNull().default(''),
+    createdAt: createdAt(),
+  },
+  (t) => [uniqueIndex('suppressions_key').on(t.emailKey, t.scope)],
+);
+
+// ---- campaigns
+
+export const campaigns = sqliteTable(
+  'campaigns',
+  {
+    id: id(),
+    name: text('name').notNull(),
+    state: text('state', { enum: ['draft', 'scheduled', 'sending', 'paused', 'finished', 'cancelled'] }).notNull().default('draft'),
+    subject: text('subject').notNull().default(''),
+    fromName: text('from_name').notNull().default(''),
+    fromAddress: text('from_address').notNull().default(''),
+    replyTo: text('reply_to').notNull().default(''),
+    html: text('html').notNull().default(''),
+    text: text('text').notNull().default(''),
+    listIds: text('list_ids', { mode: 'json' }).$type<number[]>().notNull().default([]),
+    trackOpens: integer('track_opens', { mode: 'boolean' }).notNull().default(true),
+    trackClicks: integer('track_clicks', { mode: 'boolean' }).notNull().default(true),
+    /** grows with every change: an editor that saves an old revision gets 409 */
+    revision: integer('revision').notNull().default(1),
+    scheduledAt: integer('scheduled_at'),
+    startedAt: integer('started_at'),
+    finishedAt: integer('finished_at'),
+    /** the spool's job, set at start */
+    jobId: integer('job_id').unique(),
+    /** the audience is frozen at start: members since then do not count */
+    audienceMaxId: integer('audience_max_id'),
+    createdBy: text('created_by').notNull().default(''),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [index('campaigns_state').on(t.state)],
+);
+
+/** The links of a campaign as they were compiled at start. */
+export const campaignLinks = sqliteTable(
+  'campaign_links',
+  {
+    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    index: integer('link_index').notNull(),
+    url: text('url').notNull(),
+    text: text('text').notNull(),
+    clicks: integer('clicks').notNull().default(0),
+    uniqueClicks: integer('unique_clicks').notNull().default(0),
+  },
+  (t) => [primaryKey({ columns: [t.campaignId, t.index] })],
+);
+
+// ---- folded statistics (all from the ledger, see campaigns/fold.ts)
+
+export const campaignStats = sqliteTable('campaign_stats', {
+  campaignId: integer('campaign_id').primaryKey().references(() => campaigns.id, { onDelete: 'cascade' }),
+  delivered: integer('delivered').notNull().default(0),
+  /** waiting for another attempt now */
+  deferred: integer('deferred').notNull().default(0),
+  /** deferrals in all */
+  deferrals: integer('deferrals').notNull().default(0),
+  bounced: integer('bounced').notNull().default(0),
+  suppressed: integer('suppressed').notNull().default(0),
+  opens: integer('opens').notNull().default(0),
+  uniqueOpens: integer('unique_opens').notNull().default(0),
+  clicks: integer('clicks').notNull().default(0),
+  uniqueClicks: integer('unique_clicks').notNull().default(0),
+  unsubscribes: integer('unsubscribes').notNull().default(0),
+  complaints: integer('complaints').notNull().default(0),
+});
+
+export const campaignProviderStats = sqliteTable(
+  'campaign_provider_stats',
+  {
+    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    provider: text('provider').notNull(),
+    delivered: integer('delivered').notNull().default(0),
+    deferrals: integer('deferrals').notNull().default(0),
+    bounced: integer('bounced').notNull().default(0),
+    suppressed: integer('suppressed').notNull().default(0),
+  },
+  (t) => [primaryKey({ columns: [t.campaignId, t.provider] })],
+);
+
+/** Per minute; charts add them up to hours or days. */
+export const campaignTimeStats = sqliteTable(
+  'campaign_time_stats',
+  {
+    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    /** epoch ms, start of the minute */
+    minute: integer('minute').notNull(),
+    kind: text('kind').notNull(),
+    count: integer('count').notNull().default(0),
+  },
+  (t) => [primaryKey({ columns: [t.campaignId, t.minute, t.kind] })],
+);
+
+/** One row for every person who did something: what rates count, once each. */
+export const engagements = sqliteTable(
+  'engagements',
+  {
+    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    subscriberId: integer('subscriber_id').notNull(),
+    openedAt: integer('opened_at'),
+    clickedAt: integer('clicked_at'),
+    unsubscribedAt: integer('unsubscribed_at'),
+  },
+  (t) => [primaryKey({ columns: [t.campaignId, t.subscriberId] }), index('engagements_subscriber').on(t.subscriberId)],
+);
+
+/** Which links a person clicked in a campaign: unique clicks per link. */
+export const linkEngagements = sqliteTable(
+  'link_engagements',
+  {
+    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    subscriberId: integer('subscriber_id').notNull(),
+    index: integer('link_index').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.campaignId, t.subscriberId, t.index] })],
+);
+
+/** How far the fold has read the ledger; moves in the same transaction as the counters. */
+export const foldCursors = sqliteTable('fold_cursors', {
+  name: text('name').primaryKey(),
+  ledgerId: integer('ledger_id').notNull(),
+});
+
+// ---- delivery settings (published to the MTA)
+
+export const sendingDomains = sqliteTable('sending_domains', {
+  id: id(),
+  domain: text('domain').notNull().unique(),
+  returnPathDomain: text('return_path_domain').notNull(),
+  dkimSelector: text('dkim_selector').notNull(),
+  /** PEM, PKCS#8; never leaves by the API */
+  dkimPrivateKey: text('dkim_private_key').notNull(),
+  /** base64 DER, as it stands in the DNS record */
+  dkimPublicKey: text('dkim_public_key').notNull(),
+  createdAt: createdAt(),
+});
+
+export const routes = sqliteTable('routes', {
+  id: id(),
+  match: text('match').notNull().unique(),
+  relay: text('relay', { mode: 'json' })
+    .$type<{ host: string; port: number; weight?: number; tls?: 'none' | 'opportunistic' | 'required' | 'verified'; user?: string; password?: string; connections?: number }[]>()
+    .notNull()
+    .default([]),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});

@@ -1,0 +1,80 @@
+/** The background thread: see jobs.ts. Each kind of job is a function that works in small chunks and yields between them. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Spool, ToMta } from '../mta/index.ts';
+import { openSpool } from '../mta/index.ts';
+import { runImport } from './audience/imports/run.ts';
+import { runEnqueue } from './campaigns/enqueue.ts';
+import { Fold } from './campaigns/fold.ts';
+import { openDb } from './db/open.ts';
+import type { Db } from './deps.ts';
+import type { LiveEvent } from './events.ts';
+import type { FromWorker, JobRef, ToWorker } from './jobs.ts';
+
+export interface WorkerContext {
+  dataDir: string;
+  db: Db;
+  spool: Spool;
+  /** aborted by a cancel or by the stop of the process (reason 'cancel' or 'stop') */
+  signal: AbortSignal;
+  live(event: LiveEvent): void;
+  mta(message: ToMta): void;
+  /** Call between chunks: lets other jobs, and writers of the main thread, have their turn. */
+  breathe(): Promise<void>;
+}
+
+const port = parentPort!;
+const { dataDir } = workerData as { dataDir: string };
+const post = (message: FromWorker): void => port.postMessage(message);
+const db = openDb(dataDir);
+const spool = openSpool(dataDir);
+const running = new Map<string, AbortController>();
+const pending = new Set<Promise<void>>();
+const handlers: Record<JobRef['kind'], (context: WorkerContext, id: number) => Promise<void>> = {
+  import: runImport,
+  enqueue: runEnqueue,
+};
+
+const context = (signal: AbortSignal): WorkerContext => ({
+  dataDir,
+  db,
+  spool,
+  signal,
+  live: (event) => post({ type: 'live', event }),
+  mta: (message) => post({ type: 'mta', message }),
+  breathe: () => nextTurn(),
+});
+
+const foldAbort = new AbortController();
+const fold = new Fold(context(foldAbort.signal));
+
+function run(job: JobRef): void {
+  const key = `${job.kind}:${job.id}`;
+  if (running.has(key)) return;
+  const abort = new AbortController();
+  running.set(key, abort);
+  const done = handlers[job.kind](context(abort.signal), job.id)
+    .catch((error: unknown) => post({ type: 'job-failed', job, error: String((error as Error)?.stack ?? error) }))
+    .finally(() => {
+      running.delete(key);
+      pending.delete(done);
+    });
+  pending.add(done);
+}
+
+async function stop(): Promise<void> {
+  for (const abort of running.values()) abort.abort('stop');
+  foldAbort.abort('stop');
+  await Promise.allSettled([...pending, fold.stop()]);
+  spool.close();
+  db.$client.close();
+  port.close();
+}
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'run') run(message.job);
+  else if (message.type === 'cancel') running.get(`${message.job.kind}:${message.job.id}`)?.abort('cancel');
+  else if (message.type === 'ledger') fold.wake();
+  else void stop();
+});
+fold.wake();
