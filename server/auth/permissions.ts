@@ -83,6 +83,7 @@ export const ROUTES: Record<string, Permission> = {
   'PATCH /api/v1/campaigns/:id': 'campaigns:write',
   'DELETE /api/v1/campaigns/:id': 'campaigns:write',
   'GET /api/v1/campaigns/:id/audience': 'campaigns:read',
+  'GET /api/v1/campaigns/:id/preflight': 'campaigns:read',
   'POST /api/v1/campaigns/:id/preview': 'campaigns:read',
   'GET /api/v1/campaigns/:id/preview.html': 'campaigns:read',
   'POST /api/v1/campaigns/:id/test': 'campaigns:write',

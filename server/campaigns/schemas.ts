@@ -86,6 +86,27 @@ export const Audience = Type.Object({
 });
 export type Audience = Static<typeof Audience>;
 
+/**
+ * The start check as it would answer now. `error` stops a start unless it is `overridable` and named in the start's
+ * `overrides`; `warning` deserves a look. `POST …/start` answers unresolved errors as 409 `preflight-failed`, same codes.
+ */
+export const Finding = Type.Object({
+  /** stable: the UI translates it as `campaigns.findings.CODE`; `message` is its English */
+  code: Type.String(),
+  level: Type.Union([Type.Literal('error'), Type.Literal('warning')]),
+  /** JSON pointer into the campaign: `/html`, `/from/address`, `/listIds`, … or '' for the whole */
+  pointer: Type.String(),
+  message: Type.String(),
+  overridable: Type.Boolean(),
+  /** what the code is about: an address, a domain, a number, a variable's name */
+  value: Type.Optional(Type.String()),
+  line: Type.Optional(Type.Integer()),
+  column: Type.Optional(Type.Integer()),
+});
+export type Finding = Static<typeof Finding>;
+export const Preflight = Type.Object({ findings: Type.Array(Finding) });
+export type Preflight = Static<typeof Preflight>;
+
 /** Renders the given (or the stored) content as one person would get it. Compile errors are 422 `content-invalid` with line and column. */
 export const PreviewBody = Type.Object({
   subject: Type.Optional(fields.subject),
