@@ -318,6 +318,9 @@ export const sendingDomains = sqliteTable('sending_domains', {
   dkimPrivateKey: text('dkim_private_key').notNull(),
   /** base64 DER, as it stands in the DNS record */
   dkimPublicKey: text('dkim_public_key').notNull(),
+  /** what the last look-up of its DNS records found; null: never checked */
+  checks: text('checks', { mode: 'json' }).$type<{ purpose: string; state: 'ok' | 'missing' | 'different' | 'error'; found: string[] }[]>(),
+  checkedAt: integer('checked_at'),
   createdAt: createdAt(),
 });
 
