@@ -4,13 +4,29 @@ const HEADER_BYTES = 64 * 1024;
 
 /** The decoded value of the first header field of that name, '' when there is none. */
 export function headerValue(raw: Buffer, name: string): string {
+  const field = new RegExp(`^${name}:[ \\t]*(.*(?:\\r?\\n[ \\t].*)*)`, 'im').exec(headerSection(raw));
+  return field ? decodeWords(unfold(field[1]!)).trim() : '';
+}
+
+/** All header fields in their order, unfolded and decoded. */
+export function headerFields(raw: Buffer): { name: string; value: string }[] {
+  return unfold(headerSection(raw))
+    .split(/\r?\n/)
+    .flatMap((line) => {
+      const colon = line.indexOf(':');
+      return colon > 0
+        ? [{ name: line.slice(0, colon), value: decodeWords(line.slice(colon + 1)).trim() }]
+        : [];
+    });
+}
+
+function headerSection(raw: Buffer): string {
   const head = raw.subarray(0, HEADER_BYTES).toString('utf8');
   const end = head.search(/\r?\n\r?\n/);
-  const field = new RegExp(`^${name}:[ \\t]*(.*(?:\\r?\\n[ \\t].*)*)`, 'im').exec(
-    end < 0 ? head : head.slice(0, end),
-  );
-  return field ? decodeWords(field[1]!.replace(/\r?\n(?=[ \t])/g, '')).trim() : '';
+  return end < 0 ? head : head.slice(0, end);
 }
+
+const unfold = (text: string): string => text.replace(/\r?\n(?=[ \t])/g, '');
 
 /** RFC 2047 encoded words; white space between two of them is dropped (§6.2), unknown charsets stay as they are. */
 export function decodeWords(text: string): string {

@@ -1,6 +1,7 @@
 /** What the server may do with the sandbox's mail. */
 import type { Database } from 'better-sqlite3';
 import { openSandboxFile } from './file.ts';
+import { headerFields } from './headers.ts';
 
 export interface SandboxSummary {
   id: number;
@@ -17,11 +18,16 @@ export interface SandboxSummary {
   size: number;
 }
 
+export interface SandboxMessage extends SandboxSummary {
+  raw: Buffer;
+  headers: { name: string; value: string }[];
+}
+
 export interface SandboxMail {
   /** Newest first; `q` is part of a recipient, the sender or the subject; `beforeId` is the cursor. */
   list(options: { q?: string | undefined; beforeId?: number | undefined; limit: number }): SandboxSummary[];
-  /** With the mail as it came over SMTP. */
-  get(id: number): (SandboxSummary & { raw: Buffer }) | undefined;
+  /** With the mail as it came over SMTP, and its header fields unfolded and decoded. */
+  get(id: number): SandboxMessage | undefined;
   count(): number;
   clear(): void;
   /** Removes all mail to these addresses and overwrites it: a person was erased. Answers how many. */
@@ -64,7 +70,10 @@ export function openSandboxMail(dataDir: string): SandboxMail {
       const like = `%${q.replace(/[\\%_]/g, '\\$&')}%`;
       return search.all(before, like, like, like, limit) as SandboxSummary[];
     },
-    get: (id) => one.get(id) as (SandboxSummary & { raw: Buffer }) | undefined,
+    get(id) {
+      const row = one.get(id) as Omit<SandboxMessage, 'headers'> | undefined;
+      return row && { ...row, headers: headerFields(row.raw) };
+    },
     count: () => count.get() as number,
     clear() {
       clear();

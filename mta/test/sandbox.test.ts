@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openSandboxFile } from '../sandbox/file.ts';
-import { decodeWords, headerValue } from '../sandbox/headers.ts';
+import { decodeWords, headerFields, headerValue } from '../sandbox/headers.ts';
 import { refusalFor } from '../sandbox/magic.ts';
 import { openSandboxMail, type SandboxMail } from '../sandbox/mailbox.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
@@ -61,6 +61,11 @@ describe('header values', () => {
     const raw = Buffer.from('X: 1\r\nsubject: one\r\n two\r\nY: 2\r\n\r\nFrom: body\r\n');
     expect(headerValue(raw, 'Subject')).toBe('one two');
     expect(headerValue(raw, 'From')).toBe('');
+    expect(headerFields(raw)).toEqual([
+      { name: 'X', value: '1' },
+      { name: 'subject', value: 'one two' },
+      { name: 'Y', value: '2' },
+    ]);
   });
 });
 
