@@ -18,8 +18,19 @@ export const ListCreate = Type.Object({
 });
 export const ListPatch = Type.Partial(ListCreate);
 
-export const AttributeType = Type.Union([Type.Literal('text'), Type.Literal('number'), Type.Literal('date'), Type.Literal('boolean')]);
-export const Attribute = Type.Object({ id: Id, key: Type.String(), label: Type.String(), type: AttributeType, createdAt: Time });
+export const AttributeType = Type.Union([
+  Type.Literal('text'),
+  Type.Literal('number'),
+  Type.Literal('date'),
+  Type.Literal('boolean'),
+]);
+export const Attribute = Type.Object({
+  id: Id,
+  key: Type.String(),
+  label: Type.String(),
+  type: AttributeType,
+  createdAt: Time,
+});
 export type Attribute = Static<typeof Attribute>;
 export const AttributeCreate = Type.Object({
   key: Type.String({ pattern: '^[a-z][a-z0-9_]{0,39}$' }),
@@ -45,13 +56,24 @@ export const Subscriber = Type.Object({
   name: Type.String(),
   attributes: Type.Record(Type.String(), AttributeValue),
   /** why no mail goes to this address any more, null when it may */
-  suppressed: Nullable(Type.Object({ id: Id, reason: Type.String(), scope: Type.String(), origin: Type.String(), createdAt: Time })),
+  suppressed: Nullable(
+    Type.Object({
+      id: Id,
+      reason: Type.String(),
+      scope: Type.String(),
+      origin: Type.String(),
+      createdAt: Time,
+    }),
+  ),
   createdAt: Time,
   updatedAt: Time,
 });
 export type Subscriber = Static<typeof Subscriber>;
 /** One person: with memberships. */
-export const SubscriberDetail = Type.Object({ ...Subscriber.properties, memberships: Type.Array(Membership) });
+export const SubscriberDetail = Type.Object({
+  ...Subscriber.properties,
+  memberships: Type.Array(Membership),
+});
 export type SubscriberDetail = Static<typeof SubscriberDetail>;
 export const SubscriberCreate = Type.Object({
   email: Type.String({ minLength: 3, maxLength: 320 }),
@@ -76,9 +98,19 @@ export const SubscriberQuery = Type.Object({
 /** All that ever happened to a person, newest first: imports, memberships, deliveries, opens, clicks. */
 export const TimelineEntry = Type.Object({
   at: Time,
-  kind: Type.Union(
-    ['created', 'subscribed', 'unsubscribed', 'suppressed', 'delivered', 'deferred', 'bounced', 'skipped', 'opened', 'clicked', 'complained'].map((k) => Type.Literal(k)),
-  ),
+  kind: Type.Enum([
+    'created',
+    'subscribed',
+    'unsubscribed',
+    'suppressed',
+    'delivered',
+    'deferred',
+    'bounced',
+    'skipped',
+    'opened',
+    'clicked',
+    'complained',
+  ]),
   campaignId: Nullable(Id),
   campaignName: Nullable(Type.String()),
   /** list's name, link's URL, SMTP reply or reason */
@@ -86,7 +118,7 @@ export const TimelineEntry = Type.Object({
 });
 export type TimelineEntry = Static<typeof TimelineEntry>;
 
-export const ImportState = Type.Union(['queued', 'running', 'done', 'failed', 'cancelled'].map((s) => Type.Literal(s)));
+export const ImportState = Type.Enum(['queued', 'running', 'done', 'failed', 'cancelled']);
 export const Import = Type.Object({
   id: Id,
   listId: Id,
@@ -112,12 +144,14 @@ export const ImportPreview = Type.Object({
   encoding: Type.String(),
   delimiter: Type.String(),
   hasHeader: Type.Boolean(),
-  columns: Type.Array(Type.Object({
-    header: Type.String(),
-    samples: Type.Array(Type.String()),
-    /** `email`, `name`, an attribute's key, or null: leave out */
-    suggestion: Nullable(Type.String()),
-  })),
+  columns: Type.Array(
+    Type.Object({
+      header: Type.String(),
+      samples: Type.Array(Type.String()),
+      /** `email`, `name`, an attribute's key, or null: leave out */
+      suggestion: Nullable(Type.String()),
+    }),
+  ),
 });
 export type ImportPreview = Static<typeof ImportPreview>;
 
@@ -136,3 +170,17 @@ export const SuppressionCreate = Type.Object({
   scope: Type.Optional(Type.Union([Type.Literal('all'), Type.Literal('marketing')])),
   note: Type.Optional(Type.String({ maxLength: 500 })),
 });
+
+/** GET /search?q=…: a handful of each kind that the caller may read, best first. */
+export const SearchQuery = Type.Object({ q: Type.String({ minLength: 1, maxLength: 200 }) });
+export const SearchHit = Type.Object({
+  kind: Type.Union([Type.Literal('subscriber'), Type.Literal('list'), Type.Literal('campaign')]),
+  id: Id,
+  /** address, list's or campaign's name */
+  title: Type.String(),
+  /** name of the person, description, state of the campaign */
+  detail: Type.String(),
+});
+export type SearchHit = Static<typeof SearchHit>;
+export const SearchResult = Type.Object({ items: Type.Array(SearchHit) });
+export type SearchResult = Static<typeof SearchResult>;

@@ -2,8 +2,8 @@ import Type, { type Static } from 'typebox';
 import { Id, Nullable, Time } from '../schemas.ts';
 import { ROLES, SCOPES } from './permissions.ts';
 
-export const Role = Type.Union(ROLES.map((role) => Type.Literal(role)));
-export const Scope = Type.Union(SCOPES.map((scope) => Type.Literal(scope)));
+export const Role = Type.Enum(ROLES);
+export const Scope = Type.Enum(SCOPES);
 export const Language = Type.Union([Type.Literal('ja'), Type.Literal('en')]);
 const Email = Type.String({ minLength: 3, maxLength: 320 });
 const Password = Type.String({ minLength: 10, maxLength: 200 });
@@ -34,7 +34,12 @@ export const User = Type.Object({
   createdAt: Time,
 });
 export type User = Static<typeof User>;
-export const UserCreate = Type.Object({ email: Email, name: Type.String({ minLength: 1, maxLength: 100 }), role: Role, password: Password });
+export const UserCreate = Type.Object({
+  email: Email,
+  name: Type.String({ minLength: 1, maxLength: 100 }),
+  role: Role,
+  password: Password,
+});
 export const UserPatch = Type.Object({
   name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
   role: Type.Optional(Role),
@@ -64,8 +69,16 @@ export const Settings = Type.Object({
   organisation: Type.String(),
   publicUrl: Type.String(),
   timeZone: Type.String(),
-  delivery: Type.Object({ mode: Type.Union([Type.Literal('sandbox'), Type.Literal('live')]), locked: Type.Boolean() }),
-  retry: Type.Object({ first: Type.Integer(), cap: Type.Integer(), jitter: Type.Number(), giveUp: Type.Integer() }),
+  delivery: Type.Object({
+    mode: Type.Union([Type.Literal('sandbox'), Type.Literal('live')]),
+    locked: Type.Boolean(),
+  }),
+  retry: Type.Object({
+    first: Type.Integer(),
+    cap: Type.Integer(),
+    jitter: Type.Number(),
+    giveUp: Type.Integer(),
+  }),
 });
 export type Settings = Static<typeof Settings>;
 export const SettingsPatch = Type.Object({

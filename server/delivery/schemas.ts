@@ -4,7 +4,16 @@ import { Id, Nullable, PageQuery, Time } from '../schemas.ts';
 export const Delivery = Type.Object({
   id: Id,
   at: Time,
-  kind: Type.Union(['delivered', 'deferred', 'bounced', 'suppressed', 'opened', 'clicked', 'unsubscribed', 'complained'].map((k) => Type.Literal(k))),
+  kind: Type.Enum([
+    'delivered',
+    'deferred',
+    'bounced',
+    'suppressed',
+    'opened',
+    'clicked',
+    'unsubscribed',
+    'complained',
+  ]),
   campaignId: Nullable(Id),
   campaignName: Nullable(Type.String()),
   deliveryId: Type.Integer(),
@@ -79,19 +88,24 @@ export const SandboxMessageDetail = Type.Object({
   text: Type.String(),
   hasHtml: Type.Boolean(),
   /** the open pixel, tracked links and unsubscribe link found in it, so that a tester can act as the reader */
-  attachments: Type.Array(Type.Object({ filename: Type.String(), contentType: Type.String(), size: Type.Integer() })),
+  attachments: Type.Array(
+    Type.Object({ filename: Type.String(), contentType: Type.String(), size: Type.Integer() }),
+  ),
 });
 export type SandboxMessageDetail = Static<typeof SandboxMessageDetail>;
-export const SandboxQuery = Type.Object({ ...PageQuery.properties, q: Type.Optional(Type.String({ maxLength: 200 })) });
+export const SandboxQuery = Type.Object({
+  ...PageQuery.properties,
+  q: Type.Optional(Type.String({ maxLength: 200 })),
+});
 
 /** A DNS record to copy, and what a check found. */
 export const DnsRecord = Type.Object({
-  purpose: Type.Union(['dkim', 'spf', 'dmarc', 'return-path-mx', 'return-path-spf'].map((p) => Type.Literal(p))),
+  purpose: Type.Enum(['dkim', 'spf', 'dmarc', 'return-path-mx', 'return-path-spf']),
   type: Type.Union([Type.Literal('TXT'), Type.Literal('MX'), Type.Literal('CNAME')]),
   name: Type.String(),
   value: Type.String(),
   /** `unchecked` until POST …/check */
-  state: Type.Union(['unchecked', 'ok', 'missing', 'different', 'error'].map((s) => Type.Literal(s))),
+  state: Type.Enum(['unchecked', 'ok', 'missing', 'different', 'error']),
   found: Type.Array(Type.String()),
   required: Type.Boolean(),
 });
@@ -112,7 +126,7 @@ export const SendingDomainCreate = Type.Object({
   dkimSelector: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,40}$' })),
 });
 
-const Tls = Type.Union(['none', 'opportunistic', 'required', 'verified'].map((t) => Type.Literal(t)));
+const Tls = Type.Enum(['none', 'opportunistic', 'required', 'verified']);
 const relay = {
   host: Type.String({ minLength: 1, maxLength: 253 }),
   port: Type.Integer({ minimum: 1, maximum: 65_535 }),
@@ -132,6 +146,10 @@ export const Route = Type.Object({
 export type Route = Static<typeof Route>;
 export const RouteCreate = Type.Object({
   match: Type.String({ minLength: 1, maxLength: 253 }),
-  relay: Type.Optional(Type.Array(Type.Object({ ...relay, password: Type.Optional(Type.String({ maxLength: 200 })) }), { maxItems: 50 })),
+  relay: Type.Optional(
+    Type.Array(Type.Object({ ...relay, password: Type.Optional(Type.String({ maxLength: 200 })) }), {
+      maxItems: 50,
+    }),
+  ),
 });
 export const RoutePatch = Type.Partial(RouteCreate);
