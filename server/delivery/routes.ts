@@ -1,0 +1,283 @@
+import Type from 'typebox';
+import { createResolver, openSandboxMail, type SandboxMail } from '../../mta/index.ts';
+import type { App, Deps, Routes } from '../deps.ts';
+import { IdParams, Page } from '../schemas.ts';
+import { searchDeliveries } from './deliveries.ts';
+import { resolverLookup } from './dns-lookup.ts';
+import { queues, setStopped } from './queues.ts';
+import { createRoute, deleteRoute, listRoutes, patchRoute } from './relay-routes.ts';
+import { listMessages, MAIL_CSP, messageHtml, messageSource, readMessage } from './sandbox-messages.ts';
+import {
+  Delivery,
+  DeliveryQuery,
+  Queues,
+  Route,
+  RouteCreate,
+  RoutePatch,
+  SandboxMessage,
+  SandboxMessageDetail,
+  SandboxQuery,
+  SendingDomain,
+  SendingDomainCreate,
+} from './schemas.ts';
+import { checkDomain, createDomain, deleteDomain, getDomain, listDomains } from './sending-domains.ts';
+
+const Empty = Type.Null({ description: 'Done' });
+
+/** Ledger, queues, sandbox mailbox, sending domains and routes. */
+export const deliveryRoutes: Routes = (app, deps) => {
+  ledgerRoutes(app, deps);
+  sandboxRoutes(app, deps);
+  domainRoutes(app, deps);
+  relayRoutes(app, deps);
+};
+
+function ledgerRoutes(app: App, deps: Deps): void {
+  app.get(
+    '/api/v1/deliveries',
+    {
+      schema: {
+        tags: ['deliveries'],
+        summary: 'Search the ledger: every attempt and event, newest first',
+        querystring: DeliveryQuery,
+        response: { 200: Page(Delivery) },
+      },
+    },
+    ({ query }) => searchDeliveries(deps, query),
+  );
+
+  app.get(
+    '/api/v1/queues',
+    { schema: { tags: ['queues'], summary: 'What waits, where and why', response: { 200: Queues } } },
+    () => queues(deps),
+  );
+
+  for (const [verb, stopped, summary] of [
+    ['stop', true, 'Emergency stop: nothing leaves until it is resumed'],
+    ['resume', false, 'Take the emergency stop back'],
+  ] as const) {
+    app.post(
+      `/api/v1/queues/${verb}`,
+      { schema: { tags: ['queues'], summary, response: { 200: Queues } } },
+      (request) => {
+        setStopped(deps, stopped);
+        deps.audit(request, `queues.${verb}`, 'queues');
+        return queues(deps);
+      },
+    );
+  }
+}
+
+function sandboxRoutes(app: App, deps: Deps): void {
+  let opened: SandboxMail | undefined;
+  const mail = (): SandboxMail => {
+    opened ??= openSandboxMail(deps.config.dataDir);
+    return opened;
+  };
+  app.addHook('onClose', async () => opened?.close());
+  const tags = ['sandbox-messages'];
+
+  app.get(
+    '/api/v1/sandbox-messages',
+    {
+      schema: {
+        tags,
+        summary: 'Mail that the sandbox took, newest first',
+        querystring: SandboxQuery,
+        response: { 200: Page(SandboxMessage) },
+      },
+    },
+    ({ query }) => listMessages(mail(), query),
+  );
+
+  app.delete(
+    '/api/v1/sandbox-messages',
+    { schema: { tags, summary: 'Empty the sandbox mailbox', response: { 204: Empty } } },
+    async (request, reply) => {
+      const count = mail().count();
+      mail().clear();
+      deps.audit(request, 'sandbox-messages.clear', 'sandbox-messages', { count });
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.get(
+    '/api/v1/sandbox-messages/:id',
+    {
+      schema: {
+        tags,
+        summary: 'One mail, parsed',
+        params: IdParams,
+        response: { 200: SandboxMessageDetail },
+      },
+    },
+    ({ params }) => readMessage(mail(), params.id),
+  );
+
+  app.get(
+    '/api/v1/sandbox-messages/:id/html',
+    {
+      schema: { tags, summary: 'Its HTML, for a sandboxed frame', params: IdParams, produces: ['text/html'] },
+    },
+    async ({ params }, reply) => {
+      const html = await messageHtml(mail(), params.id);
+      return reply
+        .header('content-security-policy', MAIL_CSP)
+        .header('referrer-policy', 'no-referrer')
+        .header('cache-control', 'private, no-store')
+        .type('text/html; charset=utf-8')
+        .send(html);
+    },
+  );
+
+  app.get(
+    '/api/v1/sandbox-messages/:id/source',
+    {
+      schema: { tags, summary: 'The mail as it came over SMTP', params: IdParams, produces: ['text/plain'] },
+    },
+    async ({ params }, reply) =>
+      reply
+        .header('x-content-type-options', 'nosniff')
+        .header('cache-control', 'private, no-store')
+        .type('text/plain; charset=utf-8')
+        .send(messageSource(mail(), params.id)),
+  );
+}
+
+function domainRoutes(app: App, deps: Deps): void {
+  const tags = ['sending-domains'];
+  const lookup = resolverLookup(createResolver({ servers: deps.config.dns }));
+
+  app.get(
+    '/api/v1/sending-domains',
+    { schema: { tags, summary: 'All sending domains', response: { 200: Page(SendingDomain) } } },
+    () => ({ items: listDomains(deps), nextCursor: null }),
+  );
+
+  app.post(
+    '/api/v1/sending-domains',
+    {
+      schema: {
+        tags,
+        summary: 'Add a sending domain: makes its DKIM key and answers the DNS records to publish',
+        body: SendingDomainCreate,
+        response: { 201: SendingDomain },
+      },
+    },
+    async (request, reply) => {
+      const domain = await createDomain(deps, request.body);
+      deps.publishDelivery();
+      deps.audit(request, 'sending-domain.create', `sending-domain:${domain.id}`, {
+        domain: domain.domain,
+        selector: domain.dkimSelector,
+      });
+      return reply.code(201).send(domain);
+    },
+  );
+
+  app.get(
+    '/api/v1/sending-domains/:id',
+    { schema: { tags, summary: 'One sending domain', params: IdParams, response: { 200: SendingDomain } } },
+    ({ params }) => getDomain(deps, params.id),
+  );
+
+  app.post(
+    '/api/v1/sending-domains/:id/check',
+    {
+      schema: {
+        tags,
+        summary: 'Look its DNS records up now',
+        params: IdParams,
+        response: { 200: SendingDomain },
+      },
+    },
+    async (request) => {
+      const domain = await checkDomain(deps, request.params.id, lookup);
+      const states = Object.fromEntries(domain.records.map(({ purpose, state }) => [purpose, state]));
+      deps.audit(request, 'sending-domain.check', `sending-domain:${domain.id}`, states);
+      return domain;
+    },
+  );
+
+  app.delete(
+    '/api/v1/sending-domains/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Remove a sending domain and its key',
+        params: IdParams,
+        response: { 204: Empty },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { domain } = deleteDomain(deps, id);
+      deps.publishDelivery();
+      deps.audit(request, 'sending-domain.delete', `sending-domain:${id}`, { domain });
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function relayRoutes(app: App, deps: Deps): void {
+  const tags = ['routes'];
+  /** for the audit log: hosts without logins */
+  const describe = ({ match, relay }: Route) => ({
+    match,
+    relay: relay.map(({ host, port }) => `${host}:${port}`),
+  });
+
+  app.get(
+    '/api/v1/routes',
+    { schema: { tags, summary: 'All routes', response: { 200: Page(Route) } } },
+    () => ({ items: listRoutes(deps), nextCursor: null }),
+  );
+
+  app.post(
+    '/api/v1/routes',
+    {
+      schema: {
+        tags,
+        summary: 'Send matching mail to relays, or direct to MX',
+        body: RouteCreate,
+        response: { 201: Route },
+      },
+    },
+    async (request, reply) => {
+      const route = createRoute(deps, request.body);
+      deps.publishDelivery();
+      deps.audit(request, 'route.create', `route:${route.id}`, describe(route));
+      return reply.code(201).send(route);
+    },
+  );
+
+  app.patch(
+    '/api/v1/routes/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Change a route; a relay named without password keeps the one it has',
+        params: IdParams,
+        body: RoutePatch,
+        response: { 200: Route },
+      },
+    },
+    (request) => {
+      const route = patchRoute(deps, request.params.id, request.body);
+      deps.publishDelivery();
+      deps.audit(request, 'route.update', `route:${route.id}`, describe(route));
+      return route;
+    },
+  );
+
+  app.delete(
+    '/api/v1/routes/:id',
+    { schema: { tags, summary: 'Remove a route', params: IdParams, response: { 204: Empty } } },
+    async (request, reply) => {
+      const route = deleteRoute(deps, request.params.id);
+      deps.publishDelivery();
+      deps.audit(request, 'route.delete', `route:${route.id}`, describe(route));
+      return reply.code(204).send(null);
+    },
+  );
+}
