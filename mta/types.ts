@@ -102,16 +102,51 @@ export type LedgerKind =
 
 /** SMTP phase in which the reply came; `none` when no session was opened. */
 export type Phase =
-  | 'none' | 'dns' | 'connect' | 'banner' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'dot' | 'rset' | 'quit';
+  | 'none'
+  | 'dns'
+  | 'connect'
+  | 'banner'
+  | 'ehlo'
+  | 'starttls'
+  | 'auth'
+  | 'mail'
+  | 'rcpt'
+  | 'data'
+  | 'dot'
+  | 'rset'
+  | 'quit';
 
 /** Why (see shared/DELIVERY.md, Verdicts). */
 export type Reason =
-  | 'unknown-user' | 'moved' | 'unknown-host' | 'null-mx' | 'filtered' | 'suspended' | 'mailbox-full' | 'expired'
-  | 'blocked' | 'spam' | 'policy' | 'authentication' | 'reputation' | 'ptr' | 'relaying' | 'virus' | 'content'
-  | 'too-big' | 'too-fast' | 'too-many-connections' | 'network' | 'system' | 'system-full' | 'loop' | 'syntax'
+  | 'unknown-user'
+  | 'moved'
+  | 'unknown-host'
+  | 'null-mx'
+  | 'filtered'
+  | 'suspended'
+  | 'mailbox-full'
+  | 'expired'
+  | 'blocked'
+  | 'spam'
+  | 'policy'
+  | 'authentication'
+  | 'reputation'
+  | 'ptr'
+  | 'relaying'
+  | 'virus'
+  | 'content'
+  | 'too-big'
+  | 'too-fast'
+  | 'too-many-connections'
+  | 'network'
+  | 'system'
+  | 'system-full'
+  | 'loop'
+  | 'syntax'
   | 'other'
   // the MTA's own reasons for verdict `suppressed`
-  | 'unsubscribed' | 'cancelled';
+  | 'unsubscribed'
+  | 'cancelled';
 
 export interface LedgerRow {
   id: number;
@@ -215,8 +250,17 @@ export interface RetrySettings {
 
 /** Every reason why a mail waits, by the name that the queue screen and `GET /queues` show. */
 export type WaitReason =
-  | 'ready' | 'sending' | 'retry-later' | 'connection-limit' | 'connecting' | 'site-dead' | 'rate-limit'
-  | 'job-paused' | 'stopped' | 'resolving';
+  | 'ready'
+  | 'sending'
+  | 'retry-later'
+  | 'connection-limit'
+  | 'connecting'
+  | 'site-dead'
+  | 'rate-limit'
+  | 'job-paused'
+  | 'stopped'
+  | 'resolving'
+  | 'dns-failure';
 
 /** One line of the queue screen: a recipient domain's mails of one class. */
 export interface QueueLine {
@@ -244,7 +288,16 @@ export interface MtaStatus {
   inFlight: number;
   connections: number;
   /** by domain and class, the busiest 500 */
-  lines: { domain: string; class: DeliveryClass; waiting: WaitReason; inFlight: number; connections: number; lastReply: string; lastReplyAt: number | null }[];
+  lines: {
+    domain: string;
+    class: DeliveryClass;
+    provider: string;
+    waiting: WaitReason;
+    inFlight: number;
+    connections: number;
+    lastReply: string;
+    lastReplyAt: number | null;
+  }[];
   rssMB: number;
 }
 

@@ -3,7 +3,16 @@
  * transactions only. Both processes open the file; only the MTA claims and settles.
  */
 import type {
-  DeliveryClass, DeliverySettings, EnqueueRow, JobInput, JobProgress, JobState, LedgerEvent, LedgerKind, LedgerRow, QueueLine,
+  DeliveryClass,
+  DeliverySettings,
+  EnqueueRow,
+  JobInput,
+  JobProgress,
+  JobState,
+  LedgerEvent,
+  LedgerKind,
+  LedgerRow,
+  QueueLine,
 } from '../types.ts';
 
 export interface LedgerFilter {
@@ -58,7 +67,9 @@ export interface Spool {
   stopped(): boolean;
 
   /** What is queued, by domain and class, without the live part. */
-  queueLines(limit: number): Omit<QueueLine, 'waiting' | 'inFlight' | 'connections' | 'lastReply' | 'lastReplyAt' | 'provider'>[];
+  queueLines(
+    limit: number,
+  ): Omit<QueueLine, 'waiting' | 'inFlight' | 'connections' | 'lastReply' | 'lastReplyAt' | 'provider'>[];
   queued(): number;
   queuedByClass(): Record<DeliveryClass, number>;
   close(): void;

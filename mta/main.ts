@@ -1,0 +1,77 @@
+/** The MTA process: opens the spool, starts the sandbox and the dispatcher, and talks with the server over IPC. */
+import { pino } from 'pino';
+import { readMtaConfig } from './config.ts';
+import { Dispatcher } from './queue/dispatcher.ts';
+import { createResolver } from './routing/dns.ts';
+import { startSandbox } from './sandbox/sandbox.ts';
+import { openSpoolDb } from './spool/open.ts';
+import type { FromMta, ToMta } from './types.ts';
+
+/** ms that mails in flight get to finish at a drain */
+const DRAIN = 6000;
+/** ms between two notes to the server that the ledger has grown */
+const SETTLED_EVERY = 50;
+
+const config = readMtaConfig(process.env);
+const log = pino({ name: 'mta', level: config.log });
+const db = openSpoolDb(config.dataDir);
+const sandbox = await startSandbox({ dataDir: config.dataDir });
+const post = (message: FromMta): void => {
+  if (process.connected) process.send!(message);
+};
+
+let settledId = 0;
+let settledTimer: NodeJS.Timeout | undefined;
+const dispatcher = new Dispatcher({
+  db,
+  resolver: createResolver({ servers: config.dns }),
+  sandboxPort: sandbox.port,
+  onSettled(ledgerId) {
+    settledId = ledgerId;
+    settledTimer ??= setTimeout(() => {
+      settledTimer = undefined;
+      post({ type: 'settled', ledgerId: settledId });
+    }, SETTLED_EVERY);
+  },
+  onError: (what, error) => log.error({ err: error }, what),
+});
+
+let ending: Promise<void> | undefined;
+/** Ends with code 0 after everything in flight is settled on disk. */
+function drain(): Promise<void> {
+  ending ??= (async () => {
+    clearInterval(statusTimer);
+    await dispatcher.drain(DRAIN);
+    await sandbox.stop();
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    db.close();
+    post({ type: 'drained' });
+    process.exit(0);
+  })();
+  return ending;
+}
+
+process.on('message', (message: ToMta) => {
+  switch (message.type) {
+    case 'settings':
+      dispatcher.reloadSettings();
+      break;
+    case 'wake':
+    case 'job':
+    case 'stops':
+      dispatcher.wake();
+      break;
+    case 'drain':
+      void drain();
+      break;
+  }
+});
+// The server died: a new one will start a new MTA, so two must never send from one spool.
+process.on('disconnect', () => void drain());
+// Signals sent to the whole process group are the server's to handle: it asks for the drain.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+
+const statusTimer = setInterval(() => post({ type: 'status', status: dispatcher.status() }), 1000);
+dispatcher.start();
+post({ type: 'ready', sandboxPort: sandbox.port });

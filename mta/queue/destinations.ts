@@ -1,0 +1,139 @@
+import type { Resolver } from '../routing/dns.ts';
+import { resolveMx } from '../routing/mx.ts';
+import { matchRoute, relayHosts } from '../routing/routes.ts';
+import type { HostTarget, MxOutcome } from '../routing/types.ts';
+import { profileFor } from '../shaping/profiles.ts';
+import type { Reason, Route } from '../types.ts';
+
+/** Everything about a site that its couriers need; `key` is what domains share. */
+export interface SiteSpec {
+  key: string;
+  /** in the order to try, new for each connection */
+  hosts(): Promise<HostTarget[]>;
+  connections: number;
+  messagesPerConnection: number;
+  /** messages per second, undefined: no limit (relays, sandbox) */
+  ratePerSecond: number | undefined;
+  newConnectionsPerMinute: number | undefined;
+}
+
+export type Destination =
+  | { kind: 'site'; spec: SiteSpec; provider: string; until: number }
+  | {
+      kind: 'permanent';
+      code: number;
+      status: string;
+      reason: Reason;
+      text: string;
+      provider: string;
+      until: number;
+    }
+  | { kind: 'temporary'; text: string; provider: string; until: number };
+
+/** MX sets are looked up again after this; the resolver caches by itself for as long as the records allow. */
+const SITE_TTL = 5 * 60_000;
+/** Our own relays know their limits; this only bounds how long one connection lives. */
+const RELAY_MESSAGES_PER_CONNECTION = 1000;
+const RELAY_CONNECTIONS = 20;
+
+export interface DestinationOptions {
+  routes: readonly Route[];
+  resolver: Resolver;
+  /** names and addresses of this machine, so that mail never loops to itself (RFC 5321 §5.1) */
+  selfNames: readonly string[];
+  /** ms to wait after a look-up that failed for now */
+  probeDelay: number;
+}
+
+/** Domain → where its mail goes, by a route or by its MX. Answers are kept until `until`. */
+export class Destinations {
+  readonly #options: DestinationOptions;
+  readonly #known = new Map<string, Destination>();
+  readonly #running = new Map<string, Promise<Destination>>();
+
+  constructor(options: DestinationOptions) {
+    this.#options = options;
+  }
+
+  /** What is known now, without waiting. */
+  peek(domain: string, now: number): Destination | undefined {
+    const found = this.#known.get(domain);
+    if (found && found.until > now) return found;
+    // A route needs no look-up: answer at once.
+    const route = matchRoute(domain, this.#options.routes);
+    if (!route?.relay?.length) return undefined;
+    return this.#keep(domain, this.#byRoute(domain, route));
+  }
+
+  /** Looks it up; look-ups of one domain share one answer. Never rejects. */
+  find(domain: string): Promise<Destination> {
+    let running = this.#running.get(domain);
+    if (!running) {
+      running = this.#lookUp(domain)
+        .then((destination) => this.#keep(domain, destination))
+        .finally(() => this.#running.delete(domain));
+      this.#running.set(domain, running);
+    }
+    return running;
+  }
+
+  #keep(domain: string, destination: Destination): Destination {
+    // Bounded: a list with a million domains must not stay in memory.
+    if (this.#known.size > 50_000) this.#known.clear();
+    this.#known.set(domain, destination);
+    return destination;
+  }
+
+  #byRoute(domain: string, route: Route): Destination {
+    const relay = route.relay ?? [];
+    return {
+      kind: 'site',
+      provider: profileFor({ domain, mxHosts: [] }).provider,
+      until: Date.now() + SITE_TTL,
+      spec: {
+        key: `route:${route.id}`,
+        hosts: () => relayHosts(route, this.#options.resolver, Math.random),
+        connections: relay.reduce((sum, host) => sum + (host.connections ?? RELAY_CONNECTIONS), 0),
+        messagesPerConnection: RELAY_MESSAGES_PER_CONNECTION,
+        ratePerSecond: undefined,
+        newConnectionsPerMinute: undefined,
+      },
+    };
+  }
+
+  async #lookUp(domain: string): Promise<Destination> {
+    const { resolver, selfNames, probeDelay } = this.#options;
+    const resolve = (): Promise<MxOutcome> => resolveMx(domain, resolver, { selfNames });
+    const outcome = await resolve().catch(
+      (error: unknown): MxOutcome => ({
+        kind: 'temporary',
+        text: `look-up of ${domain} failed: ${String(error)}`,
+      }),
+    );
+    const now = Date.now();
+    if (outcome.kind === 'hosts') {
+      const profile = profileFor({ domain, mxHosts: outcome.mxHosts });
+      return {
+        kind: 'site',
+        provider: profile.provider,
+        until: now + SITE_TTL,
+        spec: {
+          key: `mx:${outcome.site}`,
+          // Equals are shuffled anew for every connection (RFC 5321 §5.1).
+          hosts: async () => {
+            const again = await resolve();
+            return again.kind === 'hosts' ? again.hosts : outcome.hosts;
+          },
+          connections: profile.connections,
+          messagesPerConnection: profile.messagesPerConnection,
+          ratePerSecond: profile.ratePerSecond,
+          newConnectionsPerMinute: profile.newConnectionsPerMinute,
+        },
+      };
+    }
+    const { provider } = profileFor({ domain, mxHosts: [] });
+    return outcome.kind === 'permanent'
+      ? { ...outcome, provider, until: now + SITE_TTL }
+      : { ...outcome, provider, until: now + probeDelay };
+  }
+}

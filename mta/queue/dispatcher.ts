@@ -1,0 +1,663 @@
+import type { Database } from 'better-sqlite3';
+import { parseAddress } from '../message/address.ts';
+import { ContentRenderError } from '../message/render.ts';
+import type { Resolver } from '../routing/dns.ts';
+import type { HostTarget } from '../routing/types.ts';
+import type { Mail, SendOutcome, SessionInfo } from '../smtp/types.ts';
+import { Claims, type QueueRow } from '../spool/claim.ts';
+import { GroupCommit, type Settlement, SettleWriter } from '../spool/settle.ts';
+import { Stops } from '../spool/stops.ts';
+import type { DeliverySettings, LedgerRow, MtaStatus, Reason, Route, WaitReason } from '../types.ts';
+import { Bucket } from './bucket.ts';
+import { Composer } from './composer.ts';
+import { Courier, type CourierOwner, type OpenFailure, type Taken } from './courier.ts';
+import { type Destination, Destinations } from './destinations.ts';
+import { Jobs } from './jobs.ts';
+import { type Judgement, judge } from './outcome.ts';
+import { isExpired, nextAttempt } from './retry.ts';
+import { Site } from './site.ts';
+import { Throughput } from './throughput.ts';
+
+/** ms: how often the spool is looked at (a look costs one pragma) and due retries are found */
+const TICK = 100;
+/** ms between probes of a site that is dead or a domain whose look-up fails (DELIVERY.md: one probe after 5 min) */
+const PROBE = 300_000;
+/** ms without a new connection after a refused one, while others still work */
+const CONNECT_PAUSE = 10_000;
+/** settlements that may wait for the disk before nothing more is taken */
+const BACKLOG = 2000;
+/** rows settled without sending (stopped, expired, cancelled) before the event loop gets its turn */
+const SLICE = 500;
+const STATUS_LINES = 500;
+
+export interface DispatcherOptions {
+  db: Database;
+  resolver: Resolver;
+  sandboxPort: number;
+  onSettled(ledgerId: number): void;
+  onError(what: string, error: unknown): void;
+}
+
+type Verdict = Exclude<Judgement, { kind: 'release' }>;
+
+/**
+ * Moves mail from the spool to the couriers and their outcomes back. All state here is memory that a restart rebuilds
+ * from spool.db: buckets (by job and domain), destinations (by domain), sites (by set of hosts) and what is claimed.
+ */
+export class Dispatcher implements CourierOwner {
+  readonly tlsFailures = new Set<string>();
+  readonly #options: DispatcherOptions;
+  readonly #claims: Claims;
+  readonly #commit: GroupCommit;
+  readonly #jobs: Jobs;
+  readonly #stops = new Stops();
+  readonly #buckets = new Map<number, Bucket>();
+  readonly #sites = new Map<string, Site>();
+  /** sites whose couriers still finish what they had when the settings changed */
+  readonly #leaving = new Set<Site>();
+  /** queue ids that are read and not yet settled on disk */
+  readonly #claimed = new Set<number>();
+  readonly #cancelling = new Set<Bucket>();
+  readonly #dirty = new Set<Site>();
+  readonly #throughput = new Throughput();
+  #settings: DeliverySettings | undefined;
+  #settingsJson = '';
+  #composer: Composer | undefined;
+  #destinations: Destinations | undefined;
+  #stopped = false;
+  #draining = false;
+  #version = -1;
+  #touched = -1;
+  #stopSeq = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #pumpScheduled = false;
+  #cancelScheduled = false;
+  #drained: (() => void) | undefined;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#claims = new Claims(options.db);
+    this.#jobs = new Jobs(this.#claims);
+    this.#commit = new GroupCommit(new SettleWriter(options.db), {
+      delay: 20,
+      size: 200,
+      onCommitted: (batch, last) => this.#committed(batch, last),
+      onError: (error) => options.onError('the spool cannot be written; sending waits', error),
+    });
+  }
+
+  get ehloName(): string {
+    return this.#settings?.ehloName ?? 'localhost';
+  }
+
+  start(): void {
+    this.reloadSettings();
+    this.#poll();
+    this.#timer = setInterval(() => this.#tick(), TICK);
+  }
+
+  /** Reads the settings again; when they differ, connections end after what they have in flight and routes are found anew. */
+  reloadSettings(): void {
+    this.#stopped = this.#claims.stopped();
+    const settings = this.#claims.settings();
+    const json = JSON.stringify(settings ?? null);
+    if (json !== this.#settingsJson && settings) {
+      this.#settingsJson = json;
+      this.#settings = settings;
+      this.#composer = new Composer(settings);
+      this.#destinations = new Destinations({
+        routes: this.#routes(settings),
+        resolver: this.#options.resolver,
+        selfNames: [settings.ehloName],
+        probeDelay: this.#probeDelay,
+      });
+      this.tlsFailures.clear();
+      for (const site of this.#sites.values()) {
+        this.#leaving.add(site);
+        for (const courier of site.couriers) courier.stop();
+      }
+      this.#sites.clear();
+      for (const bucket of this.#buckets.values()) {
+        bucket.site = undefined;
+        bucket.holdUntil = 0;
+        bucket.release(this.#claimed);
+      }
+    }
+    if (this.#stopped)
+      for (const site of this.#sites.values()) for (const courier of site.couriers) courier.stop();
+    this.#tick();
+  }
+
+  /** Something was enqueued, stopped, paused or cancelled. */
+  wake(): void {
+    this.#poll();
+  }
+
+  /** Takes nothing more and answers when everything in flight is settled on disk. */
+  async drain(timeout: number): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#timer);
+    const all = [...this.#sites.values(), ...this.#leaving];
+    for (const site of all) for (const courier of site.couriers) courier.stop();
+    if (all.some((site) => site.couriers.size > 0)) {
+      const timer = setTimeout(() => {
+        for (const site of all) for (const courier of site.couriers) courier.destroy();
+      }, timeout);
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+      });
+      clearTimeout(timer);
+    }
+    this.#commit.flush();
+  }
+
+  status(): MtaStatus {
+    const now = Date.now();
+    const lines = new Map<string, MtaStatus['lines'][number]>();
+    for (const bucket of this.#buckets.values()) {
+      const key = `${bucket.job.class} ${bucket.domain}`;
+      const line = lines.get(key);
+      if (line) {
+        line.inFlight += bucket.claimed;
+        if (line.waiting === 'job-paused') line.waiting = this.#waitReason(bucket, now);
+        continue;
+      }
+      lines.set(key, {
+        domain: bucket.domain,
+        class: bucket.job.class,
+        provider: bucket.provider,
+        waiting: this.#waitReason(bucket, now),
+        inFlight: bucket.claimed,
+        connections: bucket.site?.couriers.size ?? 0,
+        lastReply: bucket.lastReply,
+        lastReplyAt: bucket.lastReplyAt,
+      });
+    }
+    let connections = 0;
+    for (const site of [...this.#sites.values(), ...this.#leaving]) connections += site.couriers.size;
+    return {
+      at: now,
+      mode: this.#settings?.mode ?? 'sandbox',
+      perSecond: this.#throughput.perSecond(now),
+      inFlight: this.#claimed.size,
+      connections,
+      lines: [...lines.values()].sort((a, b) => b.inFlight - a.inFlight).slice(0, STATUS_LINES),
+      rssMB: Math.round(process.memoryUsage.rss() / 1_048_576),
+    };
+  }
+
+  // ---- what couriers ask for (CourierOwner)
+
+  take(site: Site): Taken | undefined {
+    if (!this.#mayTake) return undefined;
+    const now = Date.now();
+    const wait = site.rateWait(now);
+    if (wait > 0) {
+      site.wakeIn(wait, () => this.#pumpSoon(site));
+      return undefined;
+    }
+    for (let skipped = 0; skipped < SLICE; skipped += 1) {
+      const bucket = site.nextBucket();
+      if (!bucket) return undefined;
+      const row = bucket.take(this.#claims, this.#claimed, now);
+      if (!row) {
+        site.remove(bucket);
+        this.#rest(bucket);
+        continue;
+      }
+      if (this.#settleUnsent(bucket, row)) continue;
+      site.countMail(now);
+      return { bucket, row };
+    }
+    this.#pumpSoon(site);
+    return undefined;
+  }
+
+  compose(taken: Taken): Promise<Mail> {
+    return this.#composer!.compose(taken.bucket.job, taken.row);
+  }
+
+  composeFailed({ bucket, row }: Taken, error: unknown): void {
+    if (!(error instanceof ContentRenderError)) this.#options.onError('a mail could not be composed', error);
+    this.#settle(
+      bucket,
+      row,
+      synthetic('bounced', 'content', '5.6.0', String((error as Error).message ?? error)),
+    );
+  }
+
+  mayStillGo(taken: Taken): boolean {
+    const { bucket, row } = taken;
+    if (this.#stopped || bucket.job.state !== 'active') {
+      this.giveBack(taken);
+      return false;
+    }
+    return !this.#settleStopped(bucket, row);
+  }
+
+  giveBack({ bucket, row }: Taken): void {
+    bucket.giveBack(row);
+    if (bucket.job.state === 'active' && bucket.site) {
+      bucket.site.add(bucket);
+      this.#pumpSoon(bucket.site);
+    } else {
+      bucket.release(this.#claimed);
+    }
+  }
+
+  sent(taken: Taken, outcome: SendOutcome, host: HostTarget, info: SessionInfo): void {
+    const { bucket, row } = taken;
+    const verdict = judge(outcome, bucket.provider);
+    if (verdict.kind === 'release') {
+      this.giveBack(taken);
+      return;
+    }
+    if (verdict.kind === 'delivered') {
+      bucket.site?.succeeded();
+    } else {
+      bucket.said(verdict.reply, Date.now());
+      if (verdict.code === 421) bucket.site?.refused();
+    }
+    this.#settle(bucket, row, verdict, { mx: host.host, sourceIp: info.localAddress, tls: info.tls });
+  }
+
+  opened(site: Site): void {
+    site.connected();
+    this.#pumpSoon(site);
+  }
+
+  openFailed(site: Site, failure: OpenFailure): void {
+    const now = Date.now();
+    site.refused();
+    const text = failure.host ? `${failure.host}: ${failure.text}` : failure.text;
+    for (const courier of site.couriers) {
+      if (courier.opening) continue;
+      // Others still work: this one connection was too many.
+      site.connectAfter = now + CONNECT_PAUSE;
+      return;
+    }
+    site.deadUntil = now + this.#probeDelay;
+    this.#probeFailed(
+      site,
+      now,
+      { ...synthetic('deferred', 'network', failure.status, text), phase: failure.phase, code: failure.code },
+      failure.host,
+    );
+  }
+
+  ended(courier: Courier): void {
+    const { site } = courier;
+    site.couriers.delete(courier);
+    if (site.couriers.size === 0) this.#leaving.delete(site);
+    if (
+      this.#drained &&
+      [...this.#sites.values(), ...this.#leaving].every(({ couriers }) => couriers.size === 0)
+    )
+      this.#drained();
+    this.#pumpSoon(site);
+  }
+
+  // ---- looking at the spool
+
+  #tick(): void {
+    this.#poll();
+    const now = Date.now();
+    this.#throughput.tick(now);
+    for (const bucket of this.#buckets.values()) {
+      if (
+        bucket.nextAt !== null &&
+        bucket.nextAt <= now &&
+        bucket.holdUntil <= now &&
+        !bucket.site?.has(bucket)
+      )
+        this.#activate(bucket);
+    }
+    for (const site of this.#sites.values()) if (site.hasWork) this.#pumpSoon(site);
+  }
+
+  #poll(): void {
+    if (this.#draining) return;
+    const version = this.#claims.version();
+    if (version === this.#version) return;
+    this.#version = version;
+    for (const stop of this.#claims.stopsSince(this.#stopSeq)) {
+      this.#stops.apply(stop);
+      this.#stopSeq = stop.seq;
+    }
+    for (const job of this.#jobs.refresh()) this.#jobChanged(job.id);
+    for (const row of this.#claims.bucketsSince(this.#touched)) {
+      this.#touched = Math.max(this.#touched, row.touched);
+      let bucket = this.#buckets.get(row.id);
+      if (!bucket) {
+        const job = this.#jobs.join(row.jobId);
+        if (!job) continue;
+        bucket = new Bucket(row, job);
+        this.#buckets.set(row.id, bucket);
+      } else if (row.nextAt !== null) {
+        bucket.nextAt = Math.min(bucket.nextAt ?? row.nextAt, row.nextAt);
+      }
+      if (bucket.job.state === 'cancelled') this.#cancel(bucket);
+      else if (bucket.nextAt !== null && bucket.nextAt <= Date.now()) this.#activate(bucket);
+    }
+  }
+
+  #jobChanged(jobId: number): void {
+    for (const bucket of this.#buckets.values()) {
+      if (bucket.job.id !== jobId) continue;
+      if (bucket.job.state === 'cancelled') this.#cancel(bucket);
+      else if (bucket.job.state === 'paused') {
+        bucket.site?.remove(bucket);
+        bucket.release(this.#claimed);
+      } else this.#activate(bucket);
+    }
+  }
+
+  /** Finds where the bucket's mail goes and puts it in line there. */
+  #activate(bucket: Bucket): void {
+    if (!this.#mayTake || bucket.job.state !== 'active') return;
+    const now = Date.now();
+    const destination = this.#destinations!.peek(bucket.domain, now);
+    if (destination) {
+      this.#place(bucket, destination, now);
+      return;
+    }
+    if (bucket.resolving) return;
+    bucket.resolving = true;
+    const destinations = this.#destinations!;
+    void destinations.find(bucket.domain).then((found) => {
+      bucket.resolving = false;
+      // Settings may have changed meanwhile: then the next tick starts over.
+      if (destinations === this.#destinations && this.#mayTake && bucket.job.state === 'active')
+        this.#place(bucket, found, Date.now());
+    });
+  }
+
+  #place(bucket: Bucket, destination: Destination, now: number): void {
+    bucket.provider = destination.provider;
+    if (destination.kind === 'site') {
+      let site = this.#sites.get(destination.spec.key);
+      if (!site) {
+        site = new Site(destination.spec);
+        this.#sites.set(destination.spec.key, site);
+      }
+      site.spec = destination.spec;
+      bucket.site = site;
+      site.add(bucket);
+      this.#pumpSoon(site);
+      return;
+    }
+    if (destination.kind === 'permanent') {
+      // RFC 5321 §5.1: a domain that does not exist, or RFC 7505: that takes no mail. Each recipient gets the verdict.
+      const verdict: Verdict = {
+        ...synthetic('bounced', destination.reason, destination.status, destination.text),
+        phase: 'dns',
+        code: destination.code,
+      };
+      this.#settleSlice(bucket, now, () => verdict);
+      return;
+    }
+    bucket.holdUntil = destination.until;
+    const verdict: Verdict = { ...synthetic('deferred', 'network', '4.4.3', destination.text), phase: 'dns' };
+    bucket.said(destination.text, now);
+    let probe: Verdict | undefined = verdict;
+    // One mail bears witness of the try; the others only leave when their time is over.
+    this.#settleSlice(bucket, now, (row) => {
+      if (this.#expired(row, now)) return verdict;
+      const first = probe;
+      probe = undefined;
+      return first;
+    });
+  }
+
+  /** Settles rows that are due as `decide` says, a slice at a time, until it answers undefined or none is left. */
+  #settleSlice(bucket: Bucket, now: number, decide: (row: QueueRow) => Verdict | undefined): void {
+    for (let n = 0; n < SLICE; n += 1) {
+      const row = bucket.take(this.#claims, this.#claimed, now);
+      if (!row) break;
+      if (this.#settleUnsent(bucket, row)) continue;
+      const verdict = decide(row);
+      if (!verdict) {
+        bucket.giveBack(row);
+        bucket.release(this.#claimed);
+        return;
+      }
+      this.#settle(bucket, row, verdict);
+    }
+    bucket.nextAt = bucket.hasReady ? 0 : null;
+    bucket.release(this.#claimed);
+    this.#rest(bucket);
+  }
+
+  /** A connection could not be opened: one mail bears the attempt, the rest waits without losing any. */
+  #probeFailed(site: Site, now: number, verdict: Verdict, mx: string): void {
+    let borne = false;
+    for (const bucket of site.buckets()) {
+      bucket.said(verdict.reply, now);
+      for (let n = 0; n < SLICE; n += 1) {
+        const row = bucket.take(this.#claims, this.#claimed, now);
+        if (!row) break;
+        if (this.#settleUnsent(bucket, row)) continue;
+        if (borne && !this.#expired(row, now)) {
+          bucket.giveBack(row);
+          break;
+        }
+        borne = true;
+        this.#settle(bucket, row, verdict, { mx, sourceIp: '', tls: '' });
+      }
+    }
+  }
+
+  #expired(row: QueueRow, now: number): boolean {
+    return isExpired(this.#settings!.retry, row.createdAt, now);
+  }
+
+  // ---- settling
+
+  /** Mails that must not or cannot be sent at all; answers whether this was one. */
+  #settleUnsent(bucket: Bucket, row: QueueRow): boolean {
+    if (this.#settleStopped(bucket, row)) return true;
+    const { job } = bucket;
+    if (!job.content) {
+      this.#settle(bucket, row, synthetic('bounced', 'content', '5.6.0', job.contentError));
+      return true;
+    }
+    const parsed = parseAddress(row.address);
+    if (!parsed.ok) {
+      this.#settle(bucket, row, synthetic('bounced', 'syntax', '5.1.3', parsed.message));
+      return true;
+    }
+    return false;
+  }
+
+  #settleStopped(bucket: Bucket, row: QueueRow): boolean {
+    const stop = this.#stops.match(row.address, row.listId);
+    if (!stop) return false;
+    const settled = stop.erased ? { ...row, address: '' } : row;
+    this.#settle(
+      bucket,
+      settled,
+      synthetic('suppressed', 'unsubscribed', '', 'The recipient unsubscribed before this mail left'),
+    );
+    return true;
+  }
+
+  #settle(
+    bucket: Bucket,
+    row: QueueRow,
+    verdict: Verdict | SuppressedVerdict,
+    where: { mx: string; sourceIp: string; tls: string } = NOWHERE,
+  ): void {
+    const now = Date.now();
+    const attempt = row.attempts + (verdict.kind === 'suppressed' ? 0 : 1);
+    let { kind, reason } = verdict;
+    let reply = verdict.reply;
+    let status = verdict.status;
+    let retryAt = 0;
+    if (kind === 'deferred') {
+      const next = nextAttempt(this.#settings!.retry, attempt, row.createdAt, now, Math.random());
+      if (next.kind === 'retry') retryAt = next.at;
+      else {
+        // RFC 3463: X.4.7 delivery time expired; the last reply says why.
+        kind = 'bounced';
+        reason = 'expired';
+        status = '4.4.7';
+        reply = `Given up after ${attempt} attempts; the last: ${reply}`;
+      }
+    }
+    const ledger: Omit<LedgerRow, 'id'> = {
+      at: now,
+      kind,
+      jobId: bucket.job.id,
+      deliveryId: row.id,
+      subscriberId: row.subscriberId,
+      listId: row.listId,
+      recipient: row.address,
+      domain: bucket.domain,
+      provider: bucket.provider,
+      attempt,
+      code: verdict.code,
+      status,
+      reason,
+      phase: verdict.phase,
+      reply,
+      mx: where.mx,
+      sourceIp: where.sourceIp,
+      tls: where.tls,
+      ms: verdict.ms,
+      link: -1,
+      ip: '',
+      userAgent: '',
+    };
+    this.#throughput.count();
+    this.#commit.add({ bucketId: bucket.id, attempts: row.attempts, row: ledger, retryAt });
+  }
+
+  #committed(batch: readonly Settlement[], last: number): void {
+    for (const { bucketId, row, retryAt } of batch) {
+      this.#claimed.delete(row.deliveryId);
+      const bucket = this.#buckets.get(bucketId);
+      if (!bucket) continue;
+      bucket.committed(row.kind === 'deferred' ? retryAt : null);
+      if (bucket.claimed === 0 && !bucket.site?.has(bucket)) this.#rest(bucket);
+    }
+    if (last > 0) this.#options.onSettled(last);
+  }
+
+  /** Nothing of the bucket is due: remember when something is, or forget the bucket when it is empty. */
+  #rest(bucket: Bucket): void {
+    if (bucket.claimed > 0) {
+      if (bucket.nextAt !== null && bucket.nextAt <= Date.now()) bucket.nextAt = null;
+      return;
+    }
+    bucket.nextAt = this.#claims.nextAt(bucket.id);
+    if (bucket.nextAt !== null) return;
+    this.#buckets.delete(bucket.id);
+    this.#cancelling.delete(bucket);
+    this.#jobs.leave(bucket.job);
+  }
+
+  // ---- cancelling
+
+  #cancel(bucket: Bucket): void {
+    bucket.site?.remove(bucket);
+    this.#cancelling.add(bucket);
+    this.#cancelSoon();
+  }
+
+  #cancelSoon(): void {
+    if (this.#cancelScheduled || this.#cancelling.size === 0) return;
+    this.#cancelScheduled = true;
+    setImmediate(() => {
+      this.#cancelScheduled = false;
+      if (this.#draining || this.#commit.failing) return;
+      const [bucket] = this.#cancelling;
+      if (!bucket) return;
+      const rows = bucket.takeAny(this.#claims, this.#claimed, SLICE);
+      for (const row of rows)
+        this.#settle(
+          bucket,
+          row,
+          synthetic('suppressed', 'cancelled', '', 'The job was cancelled before this mail left'),
+        );
+      if (rows.length < SLICE) this.#cancelling.delete(bucket);
+      this.#cancelSoon();
+    });
+  }
+
+  // ---- sites and couriers
+
+  get #mayTake(): boolean {
+    return (
+      !this.#stopped &&
+      !this.#draining &&
+      this.#settings !== undefined &&
+      !this.#commit.failing &&
+      this.#commit.pending < BACKLOG
+    );
+  }
+
+  /** Gives the site's connections work and opens more; once per turn of the event loop however often it is asked. */
+  #pumpSoon(site: Site): void {
+    this.#dirty.add(site);
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    setImmediate(() => {
+      this.#pumpScheduled = false;
+      const sites = [...this.#dirty];
+      this.#dirty.clear();
+      for (const each of sites) this.#pump(each);
+    });
+  }
+
+  #pump(site: Site): void {
+    if (!this.#mayTake || this.#sites.get(site.spec.key) !== site) return;
+    for (const courier of site.couriers) courier.pump();
+    const now = Date.now();
+    if (site.hasWork && site.mayConnect(now)) {
+      site.countConnect(now);
+      const courier = new Courier(site, this);
+      site.couriers.add(courier);
+      void courier.start();
+    }
+  }
+
+  #waitReason(bucket: Bucket, now: number): WaitReason {
+    if (bucket.job.state === 'paused') return 'job-paused';
+    if (this.#stopped) return 'stopped';
+    if (bucket.resolving) return 'resolving';
+    if (bucket.holdUntil > now) return 'dns-failure';
+    if (bucket.site?.has(bucket)) return bucket.site.waitReason(now);
+    if (bucket.claimed > 0) return 'sending';
+    return 'retry-later';
+  }
+
+  #routes(settings: DeliverySettings): Route[] {
+    // Safe until told otherwise: in sandbox mode nothing else can be reached, whatever routes there are.
+    if (settings.mode === 'live') return settings.routes;
+    return [
+      {
+        id: 0,
+        match: '*',
+        relay: [{ host: '127.0.0.1', port: this.#options.sandboxPort, tls: 'none', connections: 20 }],
+      },
+    ];
+  }
+
+  get #probeDelay(): number {
+    return Math.min(PROBE, (this.#settings?.retry.first ?? 900) * 1000);
+  }
+}
+
+type SuppressedVerdict = Omit<Verdict, 'kind'> & { kind: 'suppressed' };
+
+const NOWHERE = { mx: '', sourceIp: '', tls: '' };
+
+/** A verdict of our own: no server said it, so shaping never reacts to it. */
+function synthetic<K extends Verdict['kind'] | 'suppressed'>(
+  kind: K,
+  reason: Reason,
+  status: string,
+  reply: string,
+): Omit<Verdict, 'kind'> & { kind: K } {
+  return { kind, reason, phase: 'none', code: 0, status, reply, ms: 0 };
+}

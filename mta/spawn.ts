@@ -1,0 +1,64 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { threadPoolSize } from './config.ts';
+import type { FromMta, ToMta } from './types.ts';
+
+export interface SpawnOptions {
+  dataDir: string;
+  /** resolvers as ip:port; empty: those of the system */
+  dns: string[];
+  log: string;
+  onMessage(message: FromMta): void;
+  /** it ended without having been asked to */
+  onExit(code: number | null, signal: NodeJS.Signals | null): void;
+}
+
+export interface MtaHandle {
+  readonly pid: number;
+  /** Lost when the MTA is down: a new one reads everything from the spool. */
+  send(message: ToMta): void;
+  /** Drains: what is in flight is settled, then it ends. */
+  stop(): Promise<void>;
+}
+
+/** ms after which a drain that hangs is ended by force; what was in flight is tried again at the next start */
+const STOP_TIMEOUT = 9000;
+
+/** Starts mta/main.ts as a child process of its own, so that neither side's load or crash is the other's. */
+export function spawnMta(options: SpawnOptions): MtaHandle {
+  const child: ChildProcess = fork(fileURLToPath(new URL('./main.ts', import.meta.url)), [], {
+    env: {
+      ...process.env,
+      TODOKE_DATA_DIR: options.dataDir,
+      TODOKE_DNS: options.dns.join(','),
+      TODOKE_LOG: options.log,
+      UV_THREADPOOL_SIZE: String(threadPoolSize()),
+    },
+    execArgv: [],
+    // Signals of a terminal reach the whole group: the server decides when the MTA drains.
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  let stopping = false;
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', (code, signal) => {
+      resolve();
+      if (!stopping) options.onExit(code, signal);
+    });
+  });
+  child.on('message', (message) => options.onMessage(message as FromMta));
+  child.on('error', () => {});
+  const send = (message: ToMta): void => {
+    if (child.connected) child.send(message, () => {});
+  };
+  return {
+    pid: child.pid ?? 0,
+    send,
+    async stop() {
+      stopping = true;
+      send({ type: 'drain' });
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { ContentSource, DeliveryClass, DeliverySettings, JobState, MergeValues } from '../types.ts';
+import type { StopRow } from './stops.ts';
+
+/** One mail to send, as it lies in the queue. */
+export interface QueueRow {
+  id: number;
+  bucketId: number;
+  attempts: number;
+  createdAt: number;
+  subscriberId: number;
+  listId: number;
+  address: string;
+  /** JSON of `MergeValues`, parsed when it is rendered */
+  merge: string;
+}
+
+export interface BucketRow {
+  id: number;
+  jobId: number;
+  domain: string;
+  touched: number;
+  /** epoch ms of the earliest attempt, null: empty */
+  nextAt: number | null;
+}
+
+export interface JobRow {
+  id: number;
+  ref: string;
+  class: DeliveryClass;
+  state: JobState;
+}
+
+export const parseMerge = (json: string): MergeValues => JSON.parse(json) as MergeValues;
+
+/** The MTA's reading side of the spool. Every method is one or a few index seeks. */
+export class Claims {
+  readonly #db: Database;
+  readonly #buckets: Statement;
+  readonly #due: Statement;
+  readonly #row: Statement;
+  readonly #nextAt: Statement;
+  readonly #job: Statement;
+  readonly #content: Statement;
+  readonly #stops: Statement;
+  readonly #meta: Statement;
+  readonly #all: Statement;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#buckets = db.prepare(
+      `SELECT id, job_id AS jobId, domain, touched, (SELECT min(next_at) FROM queue WHERE bucket_id = bucket.id) AS nextAt
+       FROM bucket WHERE touched > ? AND queued > 0 ORDER BY touched`,
+    );
+    this.#due = db
+      .prepare('SELECT id FROM queue WHERE bucket_id = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?')
+      .pluck();
+    this.#all = db.prepare('SELECT id FROM queue WHERE bucket_id = ? LIMIT ?').pluck();
+    this.#row = db.prepare(
+      `SELECT id, bucket_id AS bucketId, attempts, created_at AS createdAt, subscriber_id AS subscriberId, list_id AS listId,
+       address, merge FROM queue WHERE id = ?`,
+    );
+    this.#nextAt = db.prepare('SELECT min(next_at) FROM queue WHERE bucket_id = ?').pluck();
+    this.#job = db.prepare('SELECT id, ref, class, state FROM job WHERE id = ?');
+    this.#content = db.prepare('SELECT content FROM job WHERE id = ?').pluck();
+    this.#stops = db.prepare(
+      'SELECT address_hash AS addressHash, list_id AS listId, seq, active, erased FROM stop WHERE seq > ? ORDER BY seq',
+    );
+    this.#meta = db.prepare('SELECT value FROM meta WHERE key = ?').pluck();
+  }
+
+  /** Changes when another connection has committed: a look that costs nothing. */
+  version(): number {
+    return this.#db.pragma('data_version', { simple: true }) as number;
+  }
+
+  bucketsSince(touched: number): BucketRow[] {
+    return this.#buckets.all(touched) as BucketRow[];
+  }
+
+  /**
+   * Up to `limit` rows that are due and not claimed. The claimed ones stand at the head of the index until they are
+   * settled, so they are read over: their number is bounded by what is in flight.
+   */
+  due(
+    bucketId: number,
+    now: number,
+    limit: number,
+    claimed: ReadonlySet<number>,
+    claimedHere: number,
+  ): QueueRow[] {
+    return this.#rows(this.#due.all(bucketId, now, limit + claimedHere) as number[], limit, claimed);
+  }
+
+  /** Up to `limit` rows of the bucket whenever they are due (for a cancel). */
+  any(bucketId: number, limit: number, claimed: ReadonlySet<number>, claimedHere: number): QueueRow[] {
+    return this.#rows(this.#all.all(bucketId, limit + claimedHere) as number[], limit, claimed);
+  }
+
+  #rows(ids: number[], limit: number, claimed: ReadonlySet<number>): QueueRow[] {
+    const rows: QueueRow[] = [];
+    for (const id of ids) {
+      if (claimed.has(id)) continue;
+      const row = this.#row.get(id) as QueueRow | undefined;
+      if (row) rows.push(row);
+      if (rows.length === limit) break;
+    }
+    return rows;
+  }
+
+  nextAt(bucketId: number): number | null {
+    return this.#nextAt.get(bucketId) as number | null;
+  }
+
+  job(id: number): JobRow | undefined {
+    return this.#job.get(id) as JobRow | undefined;
+  }
+
+  content(jobId: number): ContentSource {
+    return JSON.parse(this.#content.get(jobId) as string) as ContentSource;
+  }
+
+  stopsSince(seq: number): StopRow[] {
+    return this.#stops.all(seq) as StopRow[];
+  }
+
+  settings(): DeliverySettings | undefined {
+    const value = this.#meta.get('settings') as string | null;
+    return value ? (JSON.parse(value) as DeliverySettings) : undefined;
+  }
+
+  stopped(): boolean {
+    return this.#meta.get('stopped') === 1;
+  }
+}

@@ -1,0 +1,126 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { LedgerEvent, LedgerRow } from '../types.ts';
+import type { LedgerFilter } from './api.ts';
+
+/** In the order of the columns, as a positional insert is the fastest. */
+const INSERT = `INSERT INTO ledger
+  (at, kind, job_id, delivery_id, subscriber_id, list_id, recipient, domain, provider, attempt, code, status, reason,
+   phase, reply, mx, source_ip, tls, ms, link, ip, user_agent)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** Columns under the names of `LedgerRow`. */
+const ROW = `id, at, kind, job_id AS jobId, delivery_id AS deliveryId, subscriber_id AS subscriberId, list_id AS listId,
+  recipient, domain, provider, attempt, code, status, reason, phase, reply, mx, source_ip AS sourceIp, tls, ms, link,
+  ip, user_agent AS userAgent`;
+
+/** Longer replies are cut: a hostile server must not fill the disk. */
+const REPLY_MAX = 2000;
+
+/** Prepares the one insert that every ledger row goes through. Answers the row's id. */
+export function ledgerWriter(db: Database): (row: Omit<LedgerRow, 'id'>) => number {
+  const insert = db.prepare(INSERT);
+  return (row) =>
+    insert.run(
+      row.at,
+      row.kind,
+      row.jobId,
+      row.deliveryId,
+      row.subscriberId,
+      row.listId,
+      row.recipient,
+      row.domain,
+      row.provider,
+      row.attempt,
+      row.code,
+      row.status,
+      row.reason,
+      row.phase,
+      row.reply.length > REPLY_MAX ? row.reply.slice(0, REPLY_MAX) : row.reply,
+      row.mx,
+      row.sourceIp,
+      row.tls,
+      row.ms,
+      row.link,
+      row.ip,
+      row.userAgent,
+    ).lastInsertRowid as number;
+}
+
+export function eventRow(event: LedgerEvent): Omit<LedgerRow, 'id'> {
+  return {
+    ...event,
+    recipient: '',
+    domain: '',
+    provider: '',
+    attempt: 0,
+    code: 0,
+    status: '',
+    reason: '',
+    phase: 'none',
+    reply: '',
+    mx: '',
+    sourceIp: '',
+    tls: '',
+    ms: 0,
+    userAgent: event.userAgent.slice(0, 300),
+  };
+}
+
+export class LedgerReader {
+  readonly #db: Database;
+  readonly #after: Statement;
+  readonly #last: Statement;
+  readonly #reasons: Statement;
+  readonly #searches = new Map<string, Statement>();
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#after = db.prepare(`SELECT ${ROW} FROM ledger WHERE id > ? ORDER BY id LIMIT ?`);
+    // sqlite_sequence, not max(id): the same number, also after rows were pruned.
+    this.#last = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'ledger'`).pluck();
+    // ledger_bounce (job_id, reason) groups without a sort; SQLite's bare column is of the row with max(id).
+    this.#reasons = db.prepare(
+      `SELECT reason, count(*) AS count, reply AS sample, max(id) AS latest FROM ledger
+       WHERE job_id = ? AND kind = 'bounced' GROUP BY reason ORDER BY count DESC`,
+    );
+  }
+
+  after(id: number, limit: number): LedgerRow[] {
+    return this.#after.all(id, limit) as LedgerRow[];
+  }
+
+  lastId(): number {
+    return (this.#last.get() as number | undefined) ?? 0;
+  }
+
+  bounceReasons(jobId: number): { reason: string; count: number; sample: string }[] {
+    const rows = this.#reasons.all(jobId) as { reason: string; count: number; sample: string }[];
+    return rows.map(({ reason, count, sample }) => ({ reason, count, sample }));
+  }
+
+  /** Newest first. Each equality has an index that ends in the id, so a page is a short backward walk. */
+  search(filter: LedgerFilter, beforeId: number | undefined, limit: number): LedgerRow[] {
+    const where: string[] = [];
+    const values: (string | number)[] = [];
+    const add = (sql: string, ...value: (string | number)[]): void => {
+      where.push(sql);
+      values.push(...value);
+    };
+    if (filter.jobId !== undefined) add('job_id = ?', filter.jobId);
+    if (filter.subscriberId !== undefined)
+      add('subscriber_id = ? AND subscriber_id > 0', filter.subscriberId);
+    if (filter.recipient !== undefined) add(`recipient = ? AND recipient <> ''`, filter.recipient);
+    if (filter.domain !== undefined) add('domain = ?', filter.domain);
+    if (filter.kinds?.length) add(`kind IN (${filter.kinds.map(() => '?').join(', ')})`, ...filter.kinds);
+    if (filter.from !== undefined) add('at >= ?', filter.from);
+    if (filter.to !== undefined) add('at < ?', filter.to);
+    if (beforeId !== undefined) add('id < ?', beforeId);
+    const sql = `SELECT ${ROW} FROM ledger ${where.length ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY id DESC LIMIT ?`;
+    let statement = this.#searches.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      this.#searches.set(sql, statement);
+    }
+    return statement.all(...values, limit) as LedgerRow[];
+  }
+}

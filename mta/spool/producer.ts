@@ -1,0 +1,225 @@
+import type { Database } from 'better-sqlite3';
+import { parseAddress } from '../message/address.ts';
+import type {
+  DeliveryClass,
+  DeliverySettings,
+  EnqueueRow,
+  JobInput,
+  JobProgress,
+  JobState,
+  LedgerEvent,
+  LedgerRow,
+} from '../types.ts';
+import type { LedgerFilter, Spool } from './api.ts';
+import { eventRow, LedgerReader, ledgerWriter } from './ledger.ts';
+import { addressHash } from './stops.ts';
+
+const JOB = `id, ref, state, cursor, sealed, enqueued, settled, delivered, bounced, suppressed`;
+
+/** The server's side of the spool: it puts work in and reads what came of it. */
+export function createSpool(db: Database): Spool {
+  const nextSeq = db.prepare(`UPDATE meta SET value = value + 1 WHERE key = 'seq' RETURNING value`).pluck();
+  const getMeta = db.prepare('SELECT value FROM meta WHERE key = ?').pluck();
+  const setMeta = db.prepare('UPDATE meta SET value = ? WHERE key = ?');
+  const insertJob = db.prepare(
+    `INSERT INTO job (ref, class, content, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (ref) DO NOTHING`,
+  );
+  const jobById = db.prepare(`SELECT ${JOB} FROM job WHERE id = ?`);
+  const jobByRef = db.prepare(`SELECT ${JOB} FROM job WHERE ref = ?`);
+  const setState = db.prepare(`UPDATE job SET state = ? WHERE id = ? AND state <> 'cancelled'`);
+  const sealJob = db.prepare('UPDATE job SET sealed = 1 WHERE id = ?');
+  const advance = db.prepare('UPDATE job SET cursor = ?, enqueued = enqueued + ? WHERE id = ?');
+  const bucketOf = db
+    .prepare(
+      `INSERT INTO bucket (job_id, domain, touched, created_at) VALUES (?, ?, ?, ?)
+       ON CONFLICT (job_id, domain) DO UPDATE SET touched = excluded.touched RETURNING id`,
+    )
+    .pluck();
+  const addQueued = db.prepare('UPDATE bucket SET queued = queued + ? WHERE id = ?');
+  const insertQueue = db.prepare(
+    `INSERT INTO queue (bucket_id, next_at, created_at, subscriber_id, list_id, address, merge) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const upsertStop = db.prepare(
+    `INSERT INTO stop (address_hash, list_id, seq, active, erased, at) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (address_hash, list_id) DO UPDATE SET
+       seq = excluded.seq, active = excluded.active, erased = max(erased, excluded.erased), at = excluded.at`,
+  );
+  const pruneStops = db.prepare(
+    `DELETE FROM stop WHERE at < ? AND at < coalesce((SELECT min(created_at) FROM (SELECT created_at FROM queue ORDER BY id LIMIT 1)), ?)`,
+  );
+  const queuedOf = db.prepare(
+    `SELECT q.id, q.attempts, q.list_id AS listId, b.id AS bucketId, b.job_id AS jobId, b.domain
+     FROM bucket b JOIN queue q ON q.bucket_id = b.id
+     WHERE b.domain = ? AND (q.subscriber_id = ? OR q.address = ?)`,
+  );
+  const deleteQueue = db.prepare('DELETE FROM queue WHERE id = ?');
+  const dropQueued = db.prepare(
+    'UPDATE bucket SET queued = queued - 1, deferred = deferred - ? WHERE id = ?',
+  );
+  const countSuppressed = db.prepare(
+    'UPDATE job SET settled = settled + 1, suppressed = suppressed + 1 WHERE id = ?',
+  );
+  const blankBySubscriber = db.prepare(
+    `UPDATE ledger SET recipient = '', reply = '', ip = '', user_agent = '' WHERE subscriber_id = ? AND subscriber_id > 0`,
+  );
+  const blankByAddress = db.prepare(
+    `UPDATE ledger SET recipient = '', reply = '', ip = '', user_agent = '' WHERE recipient = ? AND recipient <> ''`,
+  );
+  // A walk over buckets that hold something, with one seek into queue_due for each.
+  const lines = db.prepare(
+    `SELECT b.domain, j.class, sum(b.queued) AS queued, sum(b.queued - b.deferred) AS due, min(b.created_at) AS oldestAt,
+       min((SELECT min(next_at) FROM queue WHERE bucket_id = b.id)) AS nextAt
+     FROM bucket b JOIN job j ON j.id = b.job_id WHERE b.queued > 0
+     GROUP BY b.domain, j.class ORDER BY queued DESC LIMIT ?`,
+  );
+  const outstanding = db.prepare(
+    'SELECT class, sum(enqueued - settled) AS queued FROM job WHERE settled < enqueued GROUP BY class',
+  );
+  const reader = new LedgerReader(db);
+  const write = ledgerWriter(db);
+
+  function job(row: unknown): JobProgress | undefined {
+    if (!row) return undefined;
+    const found = row as Omit<JobProgress, 'sealed'> & { sealed: number };
+    return { ...found, sealed: found.sealed === 1 };
+  }
+
+  const enqueue = db.transaction((jobId: number, from: number, to: number, rows: EnqueueRow[]): boolean => {
+    const found = job(jobById.get(jobId));
+    if (!found) throw new Error(`enqueue: there is no job ${jobId}`);
+    if (found.cursor !== from || found.state === 'cancelled' || found.sealed) return false;
+    const seq = nextSeq.get() as number;
+    const now = Date.now();
+    const buckets = new Map<string, { id: number; rows: number }>();
+    for (const row of rows) {
+      const parsed = parseAddress(row.address);
+      // A bad address still gets its row: the MTA settles it as bounced/syntax, so that every recipient is accounted for.
+      const domain = parsed.ok ? parsed.domain : '';
+      let bucket = buckets.get(domain);
+      if (bucket === undefined) {
+        bucket = { id: bucketOf.get(jobId, domain, seq, now) as number, rows: 0 };
+        buckets.set(domain, bucket);
+      }
+      bucket.rows += 1;
+      insertQueue.run(
+        bucket.id,
+        now,
+        now,
+        row.subscriberId,
+        row.listId,
+        row.address,
+        JSON.stringify(row.merge),
+      );
+    }
+    for (const bucket of buckets.values()) addQueued.run(bucket.rows, bucket.id);
+    advance.run(to, rows.length, jobId);
+    return true;
+  });
+
+  const stop = db.transaction((address: string, listId: number, active: boolean, erased: boolean) => {
+    const now = Date.now();
+    upsertStop.run(addressHash(address), listId, nextSeq.get(), active ? 1 : 0, erased ? 1 : 0, now);
+  });
+
+  const record = db.transaction((events: LedgerEvent[]): number => {
+    let last = 0;
+    for (const event of events) last = write(eventRow(event));
+    return last;
+  });
+
+  const erase = db.transaction((subscriberId: number, addresses: string[]) => {
+    const now = Date.now();
+    for (const address of addresses) {
+      stop(address, 0, true, true);
+      blankByAddress.run(address);
+      const parsed = parseAddress(address);
+      const rows = queuedOf.all(parsed.ok ? parsed.domain : '', subscriberId || -1, address) as {
+        id: number;
+        attempts: number;
+        listId: number;
+        bucketId: number;
+        jobId: number;
+        domain: string;
+      }[];
+      for (const row of rows) {
+        deleteQueue.run(row.id);
+        dropQueued.run(row.attempts > 0 ? 1 : 0, row.bucketId);
+        countSuppressed.run(row.jobId);
+        write({
+          ...eventRow({
+            kind: 'opened',
+            at: now,
+            jobId: row.jobId,
+            deliveryId: row.id,
+            subscriberId,
+            listId: row.listId,
+            link: -1,
+            ip: '',
+            userAgent: '',
+          }),
+          kind: 'suppressed',
+          reason: 'unsubscribed',
+          attempt: row.attempts,
+          domain: row.domain,
+        });
+      }
+    }
+    if (subscriberId > 0) blankBySubscriber.run(subscriberId);
+  });
+
+  return {
+    createJob(input: JobInput): number {
+      insertJob.run(input.ref, input.class, JSON.stringify(input.content), Date.now());
+      return job(jobByRef.get(input.ref))!.id;
+    },
+    enqueue: (jobId, chunk) => enqueue.immediate(jobId, chunk.from, chunk.to, chunk.rows),
+    seal: (jobId) => void sealJob.run(jobId),
+    setJobState: (jobId: number, state: JobState) => void setState.run(state, jobId),
+    job: (jobId) => job(jobById.get(jobId)),
+    jobByRef: (ref) => job(jobByRef.get(ref)),
+
+    stop(address, listId) {
+      stop.immediate(address, listId, true, false);
+    },
+    unstop(address, listId) {
+      stop.immediate(address, listId, false, false);
+    },
+
+    recordEvents: (events) => record.immediate(events),
+    readLedger: (afterId, limit): LedgerRow[] => reader.after(afterId, limit),
+    searchLedger: (filter: LedgerFilter, beforeId, limit) => reader.search(filter, beforeId, limit),
+    bounceReasons: (jobId) => reader.bounceReasons(jobId),
+    lastLedgerId: () => reader.lastId(),
+
+    erase(subscriberId, addresses) {
+      erase.immediate(subscriberId, addresses);
+      // A week is longer than any enqueueing runs: older stops can only meet mail that is still queued.
+      const week = Date.now() - 7 * 86_400_000;
+      pruneStops.run(week, week);
+      db.pragma('wal_checkpoint(TRUNCATE)');
+    },
+
+    publishSettings(settings: DeliverySettings) {
+      setMeta.run(JSON.stringify(settings), 'settings');
+    },
+    settings() {
+      const value = getMeta.get('settings') as string | null;
+      return value ? (JSON.parse(value) as DeliverySettings) : undefined;
+    },
+    setStopped: (stopped) => void setMeta.run(stopped ? 1 : 0, 'stopped'),
+    stopped: () => getMeta.get('stopped') === 1,
+
+    queueLines: (limit) => lines.all(limit) as ReturnType<Spool['queueLines']>,
+    queued() {
+      const rows = outstanding.all() as { queued: number }[];
+      return rows.reduce((sum, row) => sum + row.queued, 0);
+    },
+    queuedByClass() {
+      const byClass: Record<DeliveryClass, number> = { transactional: 0, test: 0, bulk: 0 };
+      for (const row of outstanding.all() as { class: DeliveryClass; queued: number }[])
+        byClass[row.class] = row.queued;
+      return byClass;
+    },
+    close: () => db.close(),
+  };
+}
