@@ -21,17 +21,13 @@ const post = (message: FromMta): void => {
 };
 
 let settledId = 0;
-let settledTimer: NodeJS.Timeout | undefined;
+let toldId = 0;
 const dispatcher = new Dispatcher({
   db,
   resolver: createResolver({ servers: config.dns }),
   sandboxPort: sandbox.port,
-  onSettled(ledgerId) {
+  onSettled: (ledgerId) => {
     settledId = ledgerId;
-    settledTimer ??= setTimeout(() => {
-      settledTimer = undefined;
-      post({ type: 'settled', ledgerId: settledId });
-    }, SETTLED_EVERY);
   },
   onError: (what, error) => log.error({ err: error }, what),
 });
@@ -41,6 +37,7 @@ let ending: Promise<void> | undefined;
 function drain(): Promise<void> {
   ending ??= (async () => {
     clearInterval(statusTimer);
+    clearInterval(settledTimer);
     await dispatcher.drain(DRAIN);
     await sandbox.stop();
     db.pragma('wal_checkpoint(TRUNCATE)');
@@ -72,6 +69,11 @@ process.on('disconnect', () => void drain());
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
+// One note for many commits: the server folds the ledger in batches anyway.
+const settledTimer = setInterval(() => {
+  if (settledId > toldId) post({ type: 'settled', ledgerId: settledId });
+  toldId = settledId;
+}, SETTLED_EVERY);
 const statusTimer = setInterval(() => post({ type: 'status', status: dispatcher.status() }), 1000);
 dispatcher.start();
 post({ type: 'ready', sandboxPort: sandbox.port });
