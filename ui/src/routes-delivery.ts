@@ -1,0 +1,18 @@
+/**
+ * Screens of sending: campaigns, reports, ledger, queues, sandbox, sending domains, routes.
+ * Order matters where two patterns match: the report is no step of the sending path.
+ */
+import type { LoadPage } from './routes.ts';
+
+export const deliveryPages: Record<string, LoadPage> = {
+  '/campaigns': () => import('./pages/campaigns/Campaigns.svelte'),
+  '/campaigns/:id/report': () => import('./pages/report/Report.svelte'),
+  '/campaigns/:id/:step?': () => import('./pages/campaigns/CampaignPath.svelte'),
+  '/reports': () => import('./pages/report/Reports.svelte'),
+  '/deliveries': () => import('./pages/deliveries/Deliveries.svelte'),
+  '/queues': () => import('./pages/queues/QueuesPage.svelte'),
+  '/sandbox/:id?': () => import('./pages/sandbox/Sandbox.svelte'),
+  '/sending-domains': () => import('./pages/sending-domains/SendingDomains.svelte'),
+  '/sending-domains/:id': () => import('./pages/sending-domains/SendingDomainPage.svelte'),
+  '/routes': () => import('./pages/routes/Routes.svelte'),
+};
