@@ -5,7 +5,8 @@ import type { LedgerKind } from '../../mta/index.ts';
 import { campaigns, subscribers } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
-import { cutPage, readCursor } from './cursor.ts';
+import { readCursor } from '../http/paging.ts';
+import { cutPage } from './page.ts';
 import type { Delivery, DeliveryQuery } from './schemas.ts';
 
 type Query = Static<typeof DeliveryQuery>;

@@ -2,7 +2,8 @@
 import { type ParsedMail, simpleParser } from 'mailparser';
 import type { SandboxMail } from '../../mta/index.ts';
 import { AppError } from '../errors.ts';
-import { cutPage, readCursor } from './cursor.ts';
+import { readCursor } from '../http/paging.ts';
+import { cutPage } from './page.ts';
 import type { SandboxMessage, SandboxMessageDetail } from './schemas.ts';
 
 /**
