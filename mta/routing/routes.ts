@@ -1,0 +1,89 @@
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import type { RelayHost, Route } from '../types.ts';
+import { interleave, shuffle } from './address.ts';
+import type { Resolver } from './dns.ts';
+import type { HostTarget } from './types.ts';
+
+const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const DOMAIN = new RegExp(`^(?:${LABEL}\\.)*${LABEL}$`);
+const MAX_PER_HOST = 4;
+
+/** The most specific route: the domain itself, then the longest `*.suffix`, then `*`. `domain` is an A-label in lower case. */
+export function matchRoute(domain: string, routes: readonly Route[]): Route | undefined {
+  let best: Route | undefined;
+  let rank = -1;
+  for (const route of routes) {
+    const { match } = route;
+    let matched = -1;
+    if (match === domain) matched = Number.POSITIVE_INFINITY;
+    else if (match === '*') matched = 0;
+    else if (match.startsWith('*.') && domain.endsWith(match.slice(1))) matched = match.length;
+    if (matched > rank) {
+      best = route;
+      rank = matched;
+    }
+  }
+  return best;
+}
+
+/** Brings a pattern into the form that is stored and compared: lower case, A-labels, without a final dot. */
+export function checkRouteMatch(match: string): { ok: true; match: string } | { ok: false; message: string } {
+  const trimmed = match.trim();
+  if (trimmed === '*') return { ok: true, match: '*' };
+  const prefix = trimmed.startsWith('*.') ? '*.' : '';
+  const typed = trimmed.slice(prefix.length).replace(/\.$/, '');
+  const domain = domainToASCII(typed);
+  // domainToASCII reads 127.1 and 0x7f000001 as addresses
+  if (typed === '' || !DOMAIN.test(domain) || domain.length > 253 || isIP(domain) !== 0) {
+    return { ok: false, message: 'should be a domain (example.jp), *.domain (*.example.jp) or *' };
+  }
+  return { ok: true, match: prefix + domain };
+}
+
+/**
+ * The addresses of a route's relay hosts in the order to try: hosts drawn by weight (default 1), each with its
+ * addresses. Loopback and private addresses are allowed here, because the route names them. A host whose name has no
+ * address now is left out, so the list may be empty. Never rejects.
+ */
+export async function relayHosts(
+  route: Route,
+  resolver: Resolver,
+  random: () => number = Math.random,
+): Promise<HostTarget[]> {
+  const order = drawByWeight(route.relay ?? [], random);
+  const addresses = await Promise.all(order.map(({ host }) => relayAddresses(host, resolver, random)));
+  return order.flatMap((relay, i) =>
+    addresses[i]!.map((address) => ({ host: relay.host, address, port: relay.port, relay })),
+  );
+}
+
+async function relayAddresses(host: string, resolver: Resolver, random: () => number): Promise<string[]> {
+  const bare = host.replace(/^\[|\]$/g, '');
+  if (isIP(bare) !== 0) return [bare];
+  const name = domainToASCII(host);
+  // RFC 6761 §6.3: never asked of the DNS
+  if (name === 'localhost' || name.endsWith('.localhost')) return ['127.0.0.1'];
+  const [a, aaaa] = await Promise.all([resolver.a(name), resolver.aaaa(name)]);
+  const v4 = a.kind === 'records' ? shuffle(a.records, random) : [];
+  const v6 = aaaa.kind === 'records' ? shuffle(aaaa.records, random) : [];
+  return interleave(v4, v6).slice(0, MAX_PER_HOST);
+}
+
+/** Each place goes to a host with the probability of its share of the weights left; 0 is a spare that comes last. */
+function drawByWeight(hosts: readonly RelayHost[], random: () => number): RelayHost[] {
+  const left = hosts.filter(({ weight = 1 }) => weight > 0);
+  const spare = hosts.filter(({ weight = 1 }) => weight <= 0);
+  const order: RelayHost[] = [];
+  while (left.length > 0) {
+    let at = random() * left.reduce((sum, { weight = 1 }) => sum + weight, 0);
+    let index = left.findIndex(({ weight = 1 }) => {
+      at -= weight;
+      return at < 0;
+    });
+    // Rounding may leave nothing below zero.
+    if (index < 0) index = left.length - 1;
+    order.push(...left.splice(index, 1));
+  }
+  return [...order, ...shuffle(spare, random)];
+}
