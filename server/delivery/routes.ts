@@ -146,7 +146,6 @@ function sandboxRoutes(app: App, deps: Deps): void {
 
 function domainRoutes(app: App, deps: Deps): void {
   const tags = ['sending-domains'];
-  const lookup = resolverLookup(createResolver({ servers: deps.config.dns }));
 
   app.get(
     '/api/v1/sending-domains',
@@ -192,7 +191,11 @@ function domainRoutes(app: App, deps: Deps): void {
       },
     },
     async (request) => {
-      const domain = await checkDomain(deps, request.params.id, lookup);
+      // A resolver of its own: whoever has just published a record must not be shown what was remembered.
+      const resolver = createResolver({ servers: deps.config.dns });
+      const domain = await checkDomain(deps, request.params.id, resolverLookup(resolver)).finally(() =>
+        resolver.close(),
+      );
       const states = Object.fromEntries(domain.records.map(({ purpose, state }) => [purpose, state]));
       deps.audit(request, 'sending-domain.check', `sending-domain:${domain.id}`, states);
       return domain;
