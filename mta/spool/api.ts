@@ -55,6 +55,8 @@ export interface Spool {
   /** Bounces of a job by reason, with one reply each. */
   bounceReasons(jobId: number): { reason: string; count: number; sample: string }[];
   lastLedgerId(): number;
+  /** Ledger rows by kind with afterId < id ≤ throughId, for metrics: kinds that did not occur are left out. */
+  countLedger(afterId: number, throughId: number): Partial<Record<LedgerKind, number>>;
 
   /** Removes the person's queued mail and takes address, reply, ip and user agent out of the ledger; counts stay. Overwrites what was there. */
   erase(subscriberId: number, addresses: string[]): void;

@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { LedgerEvent, LedgerRow } from '../types.ts';
+import type { LedgerEvent, LedgerKind, LedgerRow } from '../types.ts';
 import type { LedgerFilter } from './api.ts';
 
 /** In the order of the columns, as a positional insert is the fastest. */
@@ -71,6 +71,7 @@ export class LedgerReader {
   readonly #after: Statement;
   readonly #last: Statement;
   readonly #reasons: Statement;
+  readonly #counts: Statement;
   readonly #searches = new Map<string, Statement>();
 
   constructor(db: Database) {
@@ -83,6 +84,12 @@ export class LedgerReader {
       `SELECT reason, count(*) AS count, reply AS sample, max(id) AS latest FROM ledger
        WHERE job_id = ? AND kind = 'bounced' GROUP BY reason ORDER BY count DESC`,
     );
+    this.#counts = db.prepare('SELECT kind, count(*) AS count FROM ledger WHERE id > ? AND id <= ? GROUP BY kind');
+  }
+
+  counts(afterId: number, throughId: number): Partial<Record<LedgerKind, number>> {
+    const rows = this.#counts.all(afterId, throughId) as { kind: LedgerKind; count: number }[];
+    return Object.fromEntries(rows.map((row) => [row.kind, row.count]));
   }
 
   after(id: number, limit: number): LedgerRow[] {

@@ -190,6 +190,7 @@ export function createSpool(db: Database): Spool {
     searchLedger: (filter: LedgerFilter, beforeId, limit) => reader.search(filter, beforeId, limit),
     bounceReasons: (jobId) => reader.bounceReasons(jobId),
     lastLedgerId: () => reader.lastId(),
+    countLedger: (afterId, throughId) => reader.counts(afterId, throughId),
 
     erase(subscriberId, addresses) {
       erase.immediate(subscriberId, addresses);

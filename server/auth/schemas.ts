@@ -63,6 +63,7 @@ export const ApiKeyCreate = Type.Object({
 });
 /** The answer to a creation is the only place where the key itself is ever shown. */
 export const ApiKeyCreated = Type.Object({ ...ApiKey.properties, key: Type.String() });
+export type ApiKeyCreated = Static<typeof ApiKeyCreated>;
 
 /** Tracking base, retry and mode. `delivery.locked`: TODOKE_DELIVERY is set and wins. */
 export const Settings = Type.Object({

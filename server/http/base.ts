@@ -1,0 +1,117 @@
+/** What both apps have in common: request ids, limits, problem+json, security headers, careful validation and logging. */
+import { randomBytes } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
+import fastify, { type FastifyBaseLogger, type FastifyReply } from 'fastify';
+import type { Config } from '../config.ts';
+import type { App } from '../deps.ts';
+import { AppError } from '../errors.ts';
+import { handleError, sendProblem, toProblem } from './problem.ts';
+import { coerceJson, coerceText, defaultBody, strict } from './strict.ts';
+
+export interface BaseOptions {
+  config: Pick<Config, 'trustProxy'>;
+  log: FastifyBaseLogger;
+  /** bytes of a JSON or form body */
+  bodyLimit: number;
+  headers: FastifyHelmetOptions;
+  /** level of the line that each finished request leaves; the public app serves millions */
+  accessLevel: 'info' | 'debug';
+}
+
+export async function createBase(options: BaseOptions): Promise<App> {
+  const app: App = fastify({
+    loggerInstance: options.log,
+    disableRequestLogging: true,
+    bodyLimit: options.bodyLimit,
+    trustProxy: options.config.trustProxy.length > 0 ? options.config.trustProxy : false,
+    requestIdHeader: false,
+    genReqId: () => randomBytes(9).toString('base64url'),
+    // Idle keep-alive connections are closed at once on shutdown, running requests are finished.
+    forceCloseConnections: 'idle',
+    // A client that never finishes its headers or body must not hold a connection for ever. An upload of a big
+    // file over a slow line takes its time, so the whole request has no limit, only the silence within it.
+    connectionTimeout: 120_000,
+    routerOptions: { maxParamLength: 1000 },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: true, verbose: true } },
+    frameworkErrors: (error, request, reply) => {
+      handleError(error, request, reply as FastifyReply);
+    },
+    clientErrorHandler: (error, socket) => refuseMalformed(error, socket),
+  });
+  app.setErrorHandler((error: Parameters<typeof handleError>[0], request, reply) => handleError(error, request, reply));
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, toProblem('not-found')));
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  await app.register(helmet, options.headers);
+
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.addContentTypeParser(['application/json'], { parseAs: 'string' }, (request, body, done) => {
+    const text = body as string;
+    if (text.trim() === '') return done(null, undefined);
+    parseJson(request, text, (error, value) => (error ? done(malformedJson(text)) : done(null, value)));
+  });
+  app.addHook('onRoute', (route) => {
+    if (!route.schema) return;
+    const schema = { ...route.schema };
+    for (const part of ['body', 'querystring', 'params'] as const) if (schema[part]) schema[part] = strict(schema[part]);
+    route.schema = schema;
+  });
+  app.addHook('preValidation', async (request) => {
+    const { schema } = request.routeOptions;
+    if (schema?.params) request.params = coerceText(schema.params, request.params);
+    if (schema?.querystring) request.query = coerceText(schema.querystring, request.query);
+    if (schema?.body) request.body = coerceJson(schema.body, defaultBody(schema.body, request.body));
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    request.log[options.accessLevel](
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? '',
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        actor: request.actor ? `${request.actor.kind}:${request.actor.id}` : undefined,
+      },
+      'request',
+    );
+  });
+  app.decorateRequest('actor', null);
+  return app;
+}
+
+/** V8's own message quotes the text, which may hold a password: only the place is told. */
+function malformedJson(text: string): AppError {
+  let place = '';
+  try {
+    JSON.parse(text);
+    place = ': the keys __proto__ and constructor are not allowed';
+  } catch (error) {
+    const position = /position (\d+)/.exec((error as Error).message)?.[1];
+    const before = position === undefined ? undefined : text.slice(0, Number(position));
+    if (before !== undefined) {
+      place = ` at line ${before.split('\n').length}, column ${before.length - before.lastIndexOf('\n')}`;
+    } else place = ': it ends too early';
+  }
+  return new AppError('invalid-request', `The body is not valid JSON${place}`);
+}
+
+/** Bytes that are no HTTP never reach a route: answered here, on the bare socket. */
+function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy(error);
+    return;
+  }
+  // A response may be under way already on this socket: then the connection can only be cut.
+  const underWay = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
+  if (underWay?.headersSent) {
+    socket.destroy(error);
+    return;
+  }
+  const body = JSON.stringify(toProblem('invalid-request', 'The bytes received are not an HTTP request'));
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

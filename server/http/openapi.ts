@@ -1,0 +1,94 @@
+/** OpenAPI 3.1 from the routes' own schemas, and docs to browse that come from the image alone. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { permissionOf } from '../auth/guard.ts';
+import type { App } from '../deps.ts';
+import { Problem } from '../schemas.ts';
+import { VERSION } from '../version.ts';
+
+/** First segment of the path → the chapter in the docs. */
+const TAGS: Record<string, string> = {
+  session: 'Login',
+  users: 'Users and keys',
+  'api-keys': 'Users and keys',
+  'audit-log': 'Users and keys',
+  settings: 'Settings',
+  lists: 'Audience',
+  subscribers: 'Audience',
+  attributes: 'Audience',
+  imports: 'Audience',
+  suppressions: 'Audience',
+  campaigns: 'Campaigns',
+  deliveries: 'Delivery',
+  queues: 'Delivery',
+  'sandbox-messages': 'Delivery',
+  'sending-domains': 'Delivery',
+  routes: 'Delivery',
+  overview: 'Overview',
+  search: 'Overview',
+  events: 'Overview',
+};
+
+const INTRODUCTION = `Times are ISO 8601 in UTC. Lists are paged: \`?limit&cursor\` answers \`{items, nextCursor}\`.
+Errors are RFC 9457 \`application/problem+json\`; \`code\` is stable, \`errors\` names each bad field.
+
+**Idempotency-Key**: send one with every POST that creates or sends. A repeated request with the same key gets the
+first one's answer (with \`Idempotency-Replayed: true\`) for 24 hours; the same key with another request is a 409.`;
+
+/** Must be registered before the routes that it describes. */
+export async function useOpenApi(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Todoke', version: VERSION, description: INTRODUCTION },
+      servers: [{ url: '/' }],
+      tags: [...new Set(Object.values(TAGS))].map((name) => ({ name })),
+      components: {
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer', description: 'An API key, `tdk_…`' },
+          session: { type: 'apiKey', in: 'cookie', name: 'todoke_session', description: 'A login of the UI' },
+        },
+      },
+    },
+    transform: ({ schema, url, route }) => {
+      const method = Array.isArray(route.method) ? route.method[0]! : route.method;
+      const permission = permissionOf(method, url);
+      const described = { ...schema };
+      described.tags ??= [TAGS[url.split('/')[3] ?? ''] ?? 'Operation'];
+      described.description ??= needs(permission);
+      described.security ??= permission === 'public' ? [] : permission === 'session' ? [{ session: [] }] : [{ key: [] }, { session: [] }];
+      described.response = {
+        ...((described.response as Record<string, unknown> | undefined) ?? { 200: { description: 'Done' } }),
+        default: { description: 'An error', content: { 'application/problem+json': { schema: Problem } } },
+      };
+      if (method === 'POST' && permission !== 'public') described.headers ??= IDEMPOTENCY_HEADER;
+      return { schema: described, url };
+    },
+  });
+
+  app.get(
+    '/api/v1/openapi.json',
+    { schema: { summary: 'This description, as OpenAPI 3.1' } },
+    async () => app.swagger(),
+  );
+
+  await app.register(swaggerUi, {
+    routePrefix: '/api/docs',
+    uiConfig: { deepLinking: true, docExpansion: 'none', validatorUrl: null },
+    staticCSP:
+      "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+  });
+}
+
+const IDEMPOTENCY_HEADER = {
+  type: 'object',
+  properties: {
+    'Idempotency-Key': { type: 'string', minLength: 1, maxLength: 255, description: 'Makes a repetition of this request safe' },
+  },
+};
+
+function needs(permission: string | undefined): string {
+  if (permission === 'public') return 'Needs no login.';
+  if (permission === 'session') return 'Needs a login of the UI.';
+  return permission === 'any' ? 'Needs a login or an API key.' : `Needs the scope \`${permission}\`.`;
+}

@@ -1,0 +1,42 @@
+/** The search box: people, campaigns and lists, five of each. */
+import Type, { type Static } from 'typebox';
+import type { Actor, Db, Routes } from './deps.ts';
+
+const HITS = 5;
+const Hit = Type.Object({
+  kind: Type.Union([Type.Literal('subscriber'), Type.Literal('campaign'), Type.Literal('list')]),
+  id: Type.Integer(),
+  title: Type.String(),
+  detail: Type.String(),
+});
+type Hit = Static<typeof Hit>;
+const Query = Type.Object({ q: Type.String({ minLength: 1, maxLength: 200 }) });
+
+/** What the actor may see of what matches; people first. */
+export function search(db: Db, actor: Actor, q: string): Hit[] {
+  const text = q.trim();
+  if (text === '') return [];
+  const like = `%${text.replace(/[\\%_]/g, (c) => `\\${c}`)}%`;
+  const rows = (kind: Hit['kind'], sql: string, ...values: unknown[]): Hit[] =>
+    (db.$client.prepare(sql).all(...values) as Omit<Hit, 'kind'>[]).map((row) => ({ kind, ...row }));
+  const hits: Hit[] = [];
+  if (actor.scopes.includes('audience:read')) {
+    hits.push(...rows('subscriber', SUBSCRIBERS, like, like, HITS), ...rows('list', LISTS, like, HITS));
+  }
+  if (actor.scopes.includes('campaigns:read')) hits.push(...rows('campaign', CAMPAIGNS, like, like, HITS));
+  return hits;
+}
+
+const SUBSCRIBERS = `SELECT id, email AS title, name AS detail FROM subscribers
+  WHERE email LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' ORDER BY id LIMIT ?`;
+const LISTS = `SELECT id, name AS title, description AS detail FROM lists WHERE name LIKE ? ESCAPE '\\' ORDER BY id DESC LIMIT ?`;
+const CAMPAIGNS = `SELECT id, name AS title, state AS detail FROM campaigns
+  WHERE name LIKE ? ESCAPE '\\' OR subject LIKE ? ESCAPE '\\' ORDER BY id DESC LIMIT ?`;
+
+export const searchRoutes: Routes = (app, deps) => {
+  app.get(
+    '/api/v1/search',
+    { schema: { summary: 'Search people, lists and campaigns', querystring: Query, response: { 200: Type.Object({ items: Type.Array(Hit) }) } } },
+    async (request) => ({ items: search(deps.db, request.actor!, request.query.q) }),
+  );
+};
