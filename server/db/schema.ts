@@ -100,6 +100,9 @@ export const lists = sqliteTable('lists', {
   id: id(),
   name: text('name').notNull(),
   description: text('description').notNull().default(''),
+  /** Members by state, kept by triggers on memberships (migration 0002): never write them. */
+  subscribed: integer('subscribed').notNull().default(0),
+  unsubscribed: integer('unsubscribed').notNull().default(0),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
 });
@@ -130,16 +133,19 @@ export const subscribers = sqliteTable(
   },
 );
 
+/** WITHOUT ROWID (migration 0002), which drizzle cannot say: a migration that rebuilds it must keep that and the triggers. */
 export const memberships = sqliteTable(
   'memberships',
   {
     listId: integer('list_id').notNull().references(() => lists.id, { onDelete: 'cascade' }),
     subscriberId: integer('subscriber_id').notNull().references(() => subscribers.id, { onDelete: 'cascade' }),
     state: text('state', { enum: ['subscribed', 'unsubscribed'] }).notNull(),
-    /** where it came from: `import:3`, `api`, `ui` */
+    /** how the consent came: `import:3`, `api`, `ui`; with createdAt its record, renewed when somebody comes back */
     source: text('source').notNull(),
     createdAt: createdAt(),
     unsubscribedAt: integer('unsubscribed_at'),
+    /** how they left: `campaign:12`, `api`, `ui` */
+    unsubscribedBy: text('unsubscribed_by'),
   },
   (t) => [primaryKey({ columns: [t.listId, t.subscriberId] }), index('memberships_subscriber').on(t.subscriberId)],
 );
@@ -160,6 +166,10 @@ export const imports = sqliteTable('imports', {
   created: integer('created').notNull().default(0),
   updated: integer('updated').notNull().default(0),
   rejected: integer('rejected').notNull().default(0),
+  /** of `updated`: had left the list and were not subscribed again */
+  keptUnsubscribed: integer('kept_unsubscribed').notNull().default(0),
+  /** length of the file of rejected rows when `rows` was written: a resumed import cuts it there */
+  rejectedBytes: integer('rejected_bytes').notNull().default(0),
   error: text('error'),
   createdBy: text('created_by').notNull().default(''),
   createdAt: createdAt(),
