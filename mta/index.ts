@@ -1,10 +1,13 @@
 /** What the server may import from the MTA, and nothing else (checked by `npm run check:deps`). */
 
+export { type FileLock, tryLock, waitForLock } from './lock.ts';
 export type { AddressError, ParsedAddress } from './message/address.ts';
 export { parseAddress } from './message/address.ts';
-export type { CompileResult } from './message/compile.ts';
-export { compileContent, renderPreview } from './message/compile.ts';
-export { generateDkimKey } from './message/dkim.ts';
+export type { CompiledContent, CompileResult } from './message/compile.ts';
+export { compileContent } from './message/compile.ts';
+export { dkimRecordValue, generateDkimKey } from './message/dkim.ts';
+export { renderPreview } from './message/preview.ts';
+export { ContentRenderError } from './message/render.ts';
 export type { TokenClaims, TokenPurpose } from './message/token.ts';
 export { createTokenKey, publicPath, verifyClickUrl, verifyToken } from './message/token.ts';
 export type { DnsAnswer, Resolver } from './routing/dns.ts';
