@@ -1,0 +1,101 @@
+/**
+ * The limit that the appliance is held against: the least that any sender in Node must do for each mail. Run as a
+ * process of its own: 20 sockets to the same sink, PIPELINING, one body hash and one RSA-2048 signature a mail by
+ * `crypto.sign` in the thread pool (RFC 6376 needs both), no queue, no template, no disk.
+ *   node limit-client.ts PORT COUNT BYTES SOCKETS → {"seconds":…}
+ */
+import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+const [port, count, bytes, sockets] = process.argv.slice(2).map(Number) as [number, number, number, number];
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+const LINE = `${'a'.repeat(76)}\r\n`;
+// about as much header as a campaign's mail has
+const HEADER = `From: sender@bench.example.jp\r\nTo: recipient@example.jp\r\nSubject: limit\r\n${'X-Filler: abcdefghijklmnopqrstuvwxyz\r\n'.repeat(14)}`;
+const SIGNATURE_BYTES = 560;
+const body = Buffer.from(
+  LINE.repeat(Math.max(1, Math.round((bytes - HEADER.length - SIGNATURE_BYTES) / LINE.length))),
+);
+
+let started = 0;
+
+/** One mail, signed: bytes for after the 354, with the final dot. */
+function makeMail(key: KeyObject): Promise<Buffer> {
+  const bodyHash = createHash('sha256').update(body).digest('base64');
+  const tag = `DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=bench.example.jp; s=limit;\r\n h=From:To:Subject; bh=${bodyHash}; b=`;
+  return new Promise((resolve, reject) => {
+    sign('sha256', Buffer.from(HEADER + tag), key, (error, signature) => {
+      if (error) reject(error);
+      else
+        resolve(
+          Buffer.concat([
+            Buffer.from(`${tag}${signature.toString('base64')}\r\n${HEADER}\r\n`),
+            body,
+            Buffer.from('.\r\n'),
+          ]),
+        );
+    });
+  });
+}
+
+async function run(): Promise<void> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  const replies = new Replies(socket);
+  await replies.expect(220);
+  socket.write('EHLO limit.example.jp\r\n');
+  await replies.expect(250);
+  let mail = next();
+  if (mail) socket.write(envelope(started));
+  while (mail) {
+    for (const code of [250, 250, 354]) await replies.expect(code);
+    const ready = await mail;
+    // The next is signed while this one travels; its envelope goes out behind the dot (RFC 2920 §3.1).
+    mail = next();
+    socket.write(mail ? Buffer.concat([ready, Buffer.from(envelope(started))]) : ready);
+    await replies.expect(250);
+  }
+  socket.end('QUIT\r\n');
+  await once(socket, 'close');
+}
+
+function next(): Promise<Buffer> | undefined {
+  if (started === count) return undefined;
+  started += 1;
+  return makeMail(privateKey);
+}
+
+const envelope = (number: number): string =>
+  `MAIL FROM:<b${number}@bounce.bench.example.jp>\r\nRCPT TO:<r${number}@example.jp>\r\nDATA\r\n`;
+
+/** Final lines of replies, in order. */
+class Replies {
+  readonly #codes: number[] = [];
+  #rest = '';
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      const lines = (this.#rest + text).split('\r\n');
+      this.#rest = lines.pop()!;
+      for (const line of lines) if (line[3] !== '-') this.#codes.push(Number(line.slice(0, 3)));
+      this.#wake?.();
+    });
+  }
+
+  async expect(code: number): Promise<void> {
+    while (this.#codes.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const got = this.#codes.shift();
+    if (got !== code) throw new Error(`The sink answered ${got}, not ${code}`);
+  }
+}
+
+const startedAt = performance.now();
+await Promise.all(Array.from({ length: sockets }, run));
+console.log(JSON.stringify({ seconds: (performance.now() - startedAt) / 1000 }));

@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+export interface PeakMemory {
+  /** the highest sum of all processes at one moment, MB */
+  totalMB: number;
+  /** the highest of each: the process itself, and its children together */
+  parentMB: number;
+  childrenMB: number;
+}
+
+/** Samples the resident memory of a process and its children from /proc until it is stopped. */
+export function watchMemory(pid: number, everyMs = 100): { stop(): PeakMemory } {
+  const peak: PeakMemory = { totalMB: 0, parentMB: 0, childrenMB: 0 };
+  const sample = (): void => {
+    const parent = residentMB(pid);
+    const children = childrenOf(pid).reduce((sum, child) => sum + residentMB(child), 0);
+    peak.parentMB = Math.max(peak.parentMB, parent);
+    peak.childrenMB = Math.max(peak.childrenMB, children);
+    peak.totalMB = Math.max(peak.totalMB, parent + children);
+  };
+  const timer = setInterval(sample, everyMs);
+  return {
+    stop() {
+      clearInterval(timer);
+      return {
+        totalMB: Math.round(peak.totalMB),
+        parentMB: Math.round(peak.parentMB),
+        childrenMB: Math.round(peak.childrenMB),
+      };
+    },
+  };
+}
+
+/** 0 when the process is gone. */
+function residentMB(pid: number): number {
+  const kB = /^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1];
+  return Number(kB ?? 0) / 1024;
+}
+
+function childrenOf(pid: number): number[] {
+  return threads(pid).flatMap((thread) =>
+    read(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
+  );
+}
+
+function threads(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

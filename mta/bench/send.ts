@@ -1,0 +1,169 @@
+/**
+ * `npm run bench -- send [--count 50000] [--size 4k] [--connections 20]`: the real appliance sends a personalised campaign
+ * (text and HTML, four rewritten links, open pixel, RSA-2048 DKIM, synced ledger) over a route to smtp-sink, beside the
+ * limit of a bare client that sends equally big signed mails to the same sink in the same run.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import Sqlite from 'better-sqlite3';
+import { Api } from '../../scripts/api.ts';
+import { startAppliance } from '../../scripts/appliance.ts';
+import { watchMemory } from './lib/memory.ts';
+import { startSink } from './lib/sink.ts';
+
+const { values } = parseArgs({
+  options: {
+    count: { type: 'string', default: '50000' },
+    size: { type: 'string', default: '4k' },
+    connections: { type: 'string', default: '20' },
+  },
+});
+const count = Number(values.count);
+const connections = Number(values.connections);
+const targetBytes = Number(values.size.replace(/k$/i, '')) * (/k$/i.test(values.size) ? 1024 : 1);
+const LOGIN = { email: 'bench@example.jp', password: 'bench-password' };
+const DOMAINS = Array.from({ length: 20 }, (_, i) => `d${i}.example.jp`);
+const LINKS = ['rice', 'chestnut', 'oyster', 'members'].map(
+  (page) => `https://www.example.jp/${page}?utm_source=mail`,
+);
+const SENTENCE = '今年の夏は日照に恵まれ、粒のそろった甘みのある米に育ちました。';
+
+const dataDir = mkdtempSync(join(tmpdir(), 'todoke-bench-'));
+const sink = await startSink();
+try {
+  const sent = await sendCampaign();
+  const limitPerSec = await measureLimit(sent.bytes);
+  const perSec = count / sent.seconds;
+  console.log(
+    JSON.stringify({
+      bench: 'send',
+      perSec: Math.round(perSec),
+      limitPerSec: Math.round(limitPerSec),
+      ratio: Number((perSec / limitPerSec).toFixed(3)),
+      peakRssMB: sent.memory.totalMB,
+      count,
+      bytes: sent.bytes,
+      sendPerSec: Math.round(sent.sendPerSec),
+      serverRssMB: sent.memory.parentMB,
+      mtaRssMB: sent.memory.childrenMB,
+    }),
+  );
+} finally {
+  await sink.stop();
+  rmSync(dataDir, { recursive: true });
+}
+
+async function sendCampaign() {
+  const appliance = await startAppliance({ dataDir, delivery: 'live', ...LOGIN });
+  try {
+    const api = new Api(appliance.adminUrl);
+    await api.login(LOGIN.email, LOGIN.password);
+    await api.post('/sending-domains', { domain: 'bench.example.jp' });
+    await api.post('/routes', {
+      match: '*',
+      relay: [{ host: '127.0.0.1', port: sink.port, tls: 'none', connections }],
+    });
+    await api.post('/attributes', { key: 'company', label: '会社名', type: 'text' });
+    const list = await api.post<{ id: number }>('/lists', { name: 'bench' });
+    await importRecipients(api, list.id);
+    const { id, bytes } = await writeCampaign(api, list.id);
+
+    const memory = watchMemory(appliance.pid);
+    const startedAt = performance.now();
+    await api.post(`/campaigns/${id}/start`, {
+      overrides: [{ code: 'public-url-local', reason: 'bench on loopback' }],
+    });
+    const campaign = await api.poll<{ state: string; counts: { delivered: number } }>(
+      `/campaigns/${id}`,
+      ({ state }) => state !== 'sending',
+      { everyMs: 100 },
+    );
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (campaign.state !== 'finished' || campaign.counts.delivered !== count) {
+      throw new Error(
+        `The campaign is ${campaign.state} with ${campaign.counts.delivered} of ${count} delivered`,
+      );
+    }
+    return { seconds, bytes, memory: memory.stop(), sendPerSec: ledgerRate() };
+  } catch (error) {
+    console.error(appliance.lastLines());
+    throw error;
+  } finally {
+    await appliance.stop();
+  }
+}
+
+async function importRecipients(api: Api, listId: number): Promise<void> {
+  const rows = Array.from(
+    { length: count },
+    (_, i) => `r${i}@${DOMAINS[i % DOMAINS.length]},佐藤 ${i},${i}商事株式会社`,
+  );
+  const file = new File([`email,name,company\n${rows.join('\n')}\n`], 'bench.csv', { type: 'text/csv' });
+  const mapping = JSON.stringify(['email', 'name', 'company']);
+  const { id } = await api.upload<{ id: number }>('/imports', { listId: String(listId), mapping }, file);
+  const done = await api.poll<{ state: string; created: number }>(
+    `/imports/${id}`,
+    ({ state }) => !['queued', 'running'].includes(state),
+  );
+  if (done.created !== count)
+    throw new Error(`The import is ${done.state} with ${done.created} of ${count} people`);
+}
+
+/** The filler is set by what the preview measures, so that the mail on the wire has the size that was asked for. */
+async function writeCampaign(api: Api, listId: number): Promise<{ id: number; bytes: number }> {
+  const content = (sentences: number) => ({
+    subject: '{{ name }} 様へ新米のご案内',
+    html: html(sentences),
+    text: text(),
+  });
+  const { id } = await api.post<{ id: number }>('/campaigns', {
+    name: 'bench',
+    from: { name: 'みのり市場', address: 'news@bench.example.jp' },
+    listIds: [listId],
+    ...content(0),
+  });
+  const size = async (sentences: number) =>
+    (await api.post<{ size: number }>(`/campaigns/${id}/preview`, content(sentences))).size;
+  const empty = await size(0);
+  const each = ((await size(100)) - empty) / 100;
+  const sentences = Math.max(0, Math.round((targetBytes - empty) / each));
+  await api.patch(`/campaigns/${id}`, content(sentences));
+  return { id, bytes: await size(sentences) };
+}
+
+function html(sentences: number): string {
+  const links = LINKS.map((url) => `<p><a href="${url}">くわしく見る</a></p>`).join('\n');
+  const filler = Array.from({ length: sentences }, () => `<p>${SENTENCE}</p>`).join('\n');
+  return `<html><body><p>{{ company }}<br>{{ name }} 様</p>\n${links}\n${filler}\n<p><a href="{{ unsubscribe_url }}">配信停止</a></p></body></html>`;
+}
+
+function text(): string {
+  return `{{ company }}\n{{ name }} 様\n\n新米のご案内です。\n\n配信停止: {{ unsubscribe_url }}\n`;
+}
+
+/** Between the first and the last settled mail: without freezing the audience and noticing the end. */
+function ledgerRate(): number {
+  const db = new Sqlite(join(dataDir, 'spool.db'), { readonly: true });
+  const { first, last } = db
+    .prepare(`SELECT min(at) AS first, max(at) AS last FROM ledger WHERE kind = 'delivered'`)
+    .get() as {
+    first: number;
+    last: number;
+  };
+  db.close();
+  return count / (Math.max(1, last - first) / 1000);
+}
+
+async function measureLimit(bytes: number): Promise<number> {
+  const client = fileURLToPath(new URL('./lib/limit-client.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [client, ...[sink.port, count, bytes, connections].map(String)],
+    { env: { ...process.env, UV_THREADPOOL_SIZE: String(availableParallelism()) } },
+  );
+  return count / (JSON.parse(stdout) as { seconds: number }).seconds;
+}
