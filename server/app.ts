@@ -9,10 +9,11 @@ import type { App, Deps, Routes } from './deps.ts';
 import { eventsRoutes } from './events-routes.ts';
 import { createBase } from './http/base.ts';
 import { ADMIN_HEADERS } from './http/headers.ts';
-import { type Health, healthRoutes, useMetrics } from './http/health.ts';
+import { type Health, healthRoutes } from './http/health.ts';
 import { useIdempotency } from './http/idempotency.ts';
+import { type Metrics, metricsRoute } from './http/metrics.ts';
 import { useOpenApi } from './http/openapi.ts';
-import { useUi } from './http/ui.ts';
+import { openUi } from './http/ui.ts';
 import type { LiveHub } from './live.ts';
 import { searchRoutes } from './search.ts';
 import { settingsRoutes } from './settings/routes.ts';
@@ -23,6 +24,7 @@ export interface AdminOptions {
   sessions: Sessions;
   live: LiveHub;
   health: Health;
+  metrics: Metrics;
   /** the features' routes: `features` of features.ts, or those that a test is about */
   features: Routes[];
   /** where the built UI is, `ui/dist` by default */
@@ -36,23 +38,28 @@ const UPLOAD_LIMIT = 2 * 1024 ** 3;
 /** Builds it; does not listen. Each feature gets a scope of its own: its hooks and parsers do not leak into others. */
 export async function buildAdminApp(options: AdminOptions): Promise<App> {
   const { deps, live, sessions } = options;
+  const ui = openUi(options.uiDir);
   const app = await createBase({
     config: deps.config,
     log: options.log,
     bodyLimit: BODY_LIMIT,
     headers: ADMIN_HEADERS,
     accessLevel: 'info',
+    notFound: ui.notFound,
   });
+  options.metrics.time(app, 'admin');
   await useAuth(app, deps.db, sessions);
-  await app.register(multipart, { limits: { fileSize: UPLOAD_LIMIT, files: 1, fields: 20, fieldSize: 64 * 1024, parts: 21 } });
+  await app.register(multipart, {
+    limits: { fileSize: UPLOAD_LIMIT, files: 1, fields: 20, fieldSize: 64 * 1024, parts: 21 },
+  });
   useIdempotency(app, deps.db);
   app.addHook('onRequest', async (request, reply) => {
     // Answers of the API are about people: no cache may keep them.
     if (request.url.startsWith('/api/v1/')) reply.header('cache-control', 'no-store');
   });
   await useOpenApi(app);
-  useMetrics(app, deps);
   healthRoutes(app, options.health);
+  metricsRoute(app, options.metrics);
   const own: Routes[] = [
     sessionRoutes(sessions, live),
     userRoutes(sessions, live),
@@ -64,7 +71,7 @@ export async function buildAdminApp(options: AdminOptions): Promise<App> {
   for (const routes of [...own, ...options.features]) {
     await app.register(async (scope) => routes(scope as App, deps));
   }
-  await useUi(app, options.uiDir);
+  await ui.use(app);
   app.addHook('preClose', async () => live.close());
   await app.ready();
   return app;

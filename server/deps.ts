@@ -2,7 +2,14 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { Database } from 'better-sqlite3';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
 import type { MtaStatus, Spool, ToMta } from '../mta/index.ts';
 import type { Role, Scope } from './auth/permissions.ts';
 import type { Config } from './config.ts';
@@ -10,7 +17,13 @@ import type * as schema from './db/schema.ts';
 import type { LiveEvent } from './events.ts';
 import type { JobRef } from './jobs.ts';
 
-export type App = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>;
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
 export type Db = BetterSQLite3Database<typeof schema> & { $client: Database };
 
 /** Who makes the request: set on `request.actor` before a handler runs (public routes have none). */

@@ -18,7 +18,10 @@ export const ERRORS = {
   'wrong-state': { status: 409, title: 'This cannot be done in its present state' },
   'preflight-failed': { status: 409, title: 'Checks before sending found errors' },
   'idempotency-conflict': { status: 409, title: 'This Idempotency-Key was used with another request' },
-  'idempotency-running': { status: 409, title: 'The first request with this Idempotency-Key is still running' },
+  'idempotency-running': {
+    status: 409,
+    title: 'The first request with this Idempotency-Key is still running',
+  },
   'content-invalid': { status: 422, title: 'The content cannot be compiled' },
   'import-invalid': { status: 422, title: 'The file cannot be imported' },
   'address-invalid': { status: 422, title: 'The address is not an email address' },

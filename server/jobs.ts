@@ -34,9 +34,13 @@ export class Jobs {
   #stopping = false;
 
   constructor(options: JobsOptions) {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { dataDir: options.dataDir } });
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: { dataDir: options.dataDir },
+    });
     this.#worker.on('message', (message: FromWorker) => options.onMessage(message));
-    this.#worker.on('error', (error) => options.onMessage({ type: 'job-failed', job: null, error: String(error.stack ?? error) }));
+    this.#worker.on('error', (error) =>
+      options.onMessage({ type: 'job-failed', job: null, error: String(error.stack ?? error) }),
+    );
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         resolve(code);

@@ -2,7 +2,16 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { LogLevel } from './config.ts';
 
-const SECRETS = ['authorization', 'cookie', 'password', 'currentPassword', 'token', 'key', 'privateKey', 'tokenKey'];
+const SECRETS = [
+  'authorization',
+  'cookie',
+  'password',
+  'currentPassword',
+  'token',
+  'key',
+  'privateKey',
+  'tokenKey',
+];
 
 /** `destination` is for tests; standard output else. */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {

@@ -3,10 +3,12 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { App, Deps, Routes } from './deps.ts';
 import { createBase } from './http/base.ts';
 import { PUBLIC_HEADERS } from './http/headers.ts';
+import type { Metrics } from './http/metrics.ts';
 
 export interface PublicOptions {
   deps: Deps;
   log: FastifyBaseLogger;
+  metrics: Metrics;
   /** `publicFeatures` of features.ts, or those that a test is about */
   features: Routes[];
 }
@@ -21,8 +23,10 @@ export async function buildPublicApp(options: PublicOptions): Promise<App> {
     // Clicks and opens come by the million; the ledger is their record.
     accessLevel: 'debug',
   });
+  options.metrics.time(app, 'public');
   app.get('/healthz', { schema: { hide: true } }, async () => ({ ok: true }));
-  for (const routes of options.features) await app.register(async (scope) => routes(scope as App, options.deps));
+  for (const routes of options.features)
+    await app.register(async (scope) => routes(scope as App, options.deps));
   await app.ready();
   return app;
 }

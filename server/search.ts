@@ -36,7 +36,13 @@ const CAMPAIGNS = `SELECT id, name AS title, state AS detail FROM campaigns
 export const searchRoutes: Routes = (app, deps) => {
   app.get(
     '/api/v1/search',
-    { schema: { summary: 'Search people, lists and campaigns', querystring: Query, response: { 200: Type.Object({ items: Type.Array(Hit) }) } } },
+    {
+      schema: {
+        summary: 'Search people, lists and campaigns',
+        querystring: Query,
+        response: { 200: Type.Object({ items: Type.Array(Hit) }) },
+      },
+    },
     async (request) => ({ items: search(deps.db, request.actor!, request.query.q) }),
   );
 };

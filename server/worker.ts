@@ -19,6 +19,8 @@ export interface WorkerContext {
   signal: AbortSignal;
   live(event: LiveEvent): void;
   mta(message: ToMta): void;
+  /** Tells of a failure that will be tried again. */
+  failed(error: unknown): void;
   /** Call between chunks: lets other jobs, and writers of the main thread, have their turn. */
   breathe(): Promise<void>;
 }
@@ -42,6 +44,7 @@ const context = (signal: AbortSignal): WorkerContext => ({
   signal,
   live: (event) => post({ type: 'live', event }),
   mta: (message) => post({ type: 'mta', message }),
+  failed: (error) => post({ type: 'job-failed', job: null, error: String((error as Error)?.stack ?? error) }),
   breathe: () => nextTurn(),
 });
 
@@ -54,7 +57,9 @@ function run(job: JobRef): void {
   const abort = new AbortController();
   running.set(key, abort);
   const done = handlers[job.kind](context(abort.signal), job.id)
-    .catch((error: unknown) => post({ type: 'job-failed', job, error: String((error as Error)?.stack ?? error) }))
+    .catch((error: unknown) =>
+      post({ type: 'job-failed', job, error: String((error as Error)?.stack ?? error) }),
+    )
     .finally(() => {
       running.delete(key);
       pending.delete(done);

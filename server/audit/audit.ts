@@ -24,8 +24,16 @@ export function auditor(db: Db): Deps['audit'] {
 }
 
 /** What the process or the command line does by itself. */
-export function auditSystem(db: Db, name: string, action: string, target: string, detail: Record<string, unknown> = {}): void {
-  db.insert(auditLog).values({ actorKind: 'system', actorId: null, actorName: name, action, target, detail }).run();
+export function auditSystem(
+  db: Db,
+  name: string,
+  action: string,
+  target: string,
+  detail: Record<string, unknown> = {},
+): void {
+  db.insert(auditLog)
+    .values({ actorKind: 'system', actorId: null, actorName: name, action, target, detail })
+    .run();
 }
 
 /** Newest first; `beforeId` is the cursor. */

@@ -7,7 +7,13 @@ import { readAudit } from './audit.ts';
 export const auditRoutes: Routes = (app, deps) => {
   app.get(
     '/api/v1/audit-log',
-    { schema: { summary: 'Read the audit log, newest first', querystring: PageQuery, response: { 200: Page(AuditEntry) } } },
+    {
+      schema: {
+        summary: 'Read the audit log, newest first',
+        querystring: PageQuery,
+        response: { 200: Page(AuditEntry) },
+      },
+    },
     async (request) => {
       const limit = request.query.limit ?? 50;
       const items = readAudit(deps.db, readCursor(request.query.cursor), limit);

@@ -26,7 +26,10 @@ function toApiKey(row: typeof apiKeys.$inferSelect): ApiKey {
   };
 }
 
-export function createKey(db: Db, input: { name: string; scopes: readonly Scope[]; createdBy: number | null }): ApiKeyCreated {
+export function createKey(
+  db: Db,
+  input: { name: string; scopes: readonly Scope[]; createdBy: number | null },
+): ApiKeyCreated {
   const key = randomApiKey();
   const row = db
     .insert(apiKeys)
@@ -48,7 +51,10 @@ export function listKeys(db: Db): ApiKey[] {
 
 /** A revoked key stays in the list: the audit log refers to it. @throws AppError not-found */
 export function revokeKey(db: Db, id: number, now: number): ApiKey {
-  db.update(apiKeys).set({ revokedAt: now }).where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt))).run();
+  db.update(apiKeys)
+    .set({ revokedAt: now })
+    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+    .run();
   const row = db.select().from(apiKeys).where(eq(apiKeys.id, id)).get();
   if (!row) throw new AppError('not-found', `There is no API key ${id}`);
   return toApiKey(row);
@@ -68,7 +74,9 @@ export class KeyLookup {
   /** undefined: unknown or revoked */
   find(key: string, now: number): { id: number; name: string; scopes: Scope[] } | undefined {
     if (!key.startsWith(API_KEY_PREFIX)) return undefined;
-    const row = this.#find.get(sha256(key)) as { id: number; name: string; scopes: string; lastUsedAt: number | null } | undefined;
+    const row = this.#find.get(sha256(key)) as
+      | { id: number; name: string; scopes: string; lastUsedAt: number | null }
+      | undefined;
     if (!row) return undefined;
     if (now - (row.lastUsedAt ?? 0) >= TOUCH_MS) this.#touch.run(now, row.id);
     return { id: row.id, name: row.name, scopes: JSON.parse(row.scopes) as Scope[] };

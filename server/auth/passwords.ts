@@ -22,7 +22,10 @@ export async function hashPassword(password: string, cost: ScryptCost = PASSWORD
 }
 
 /** `outdated`: right, but made with other parameters than today's; hash it again. */
-export async function verifyPassword(password: string, stored: string): Promise<'wrong' | 'right' | 'outdated'> {
+export async function verifyPassword(
+  password: string,
+  stored: string,
+): Promise<'wrong' | 'right' | 'outdated'> {
   const parsed = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w-]+)\$([\w-]+)$/.exec(stored);
   if (!parsed) return 'wrong';
   const [, ln, r, p, salt = '', hash = ''] = parsed;
@@ -48,11 +51,18 @@ const queue: (() => void)[] = [];
 async function derive(password: string, salt: Buffer, cost: ScryptCost): Promise<Buffer> {
   if (active >= MAX_PARALLEL) await new Promise<void>((resolve) => queue.push(resolve));
   else active += 1;
-  const options: ScryptOptions = { N: 2 ** cost.ln, r: cost.r, p: cost.p, maxmem: 256 * 2 ** cost.ln * cost.r };
+  const options: ScryptOptions = {
+    N: 2 ** cost.ln,
+    r: cost.r,
+    p: cost.p,
+    maxmem: 256 * 2 ** cost.ln * cost.r,
+  };
   try {
     // The same word typed on another keyboard may come in another form of Unicode (RFC 8265 §4.2).
     return await new Promise<Buffer>((resolve, reject) =>
-      scrypt(password.normalize('NFKC'), salt, HASH_BYTES, options, (error, key) => (error ? reject(error) : resolve(key))),
+      scrypt(password.normalize('NFKC'), salt, HASH_BYTES, options, (error, key) =>
+        error ? reject(error) : resolve(key),
+      ),
     );
   } finally {
     const next = queue.shift();

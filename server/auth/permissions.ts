@@ -7,8 +7,19 @@ export type Role = (typeof ROLES)[number];
 
 /** Scopes of API keys; a role is a set of them. `public` asks for no login, `session` for any logged-in user. */
 export const SCOPES = [
-  'audience:read', 'audience:write', 'campaigns:read', 'campaigns:write', 'campaigns:send', 'messages:send',
-  'deliveries:read', 'delivery:manage', 'reports:read', 'users:manage', 'settings:manage', 'audit:read', 'metrics:read',
+  'audience:read',
+  'audience:write',
+  'campaigns:read',
+  'campaigns:write',
+  'campaigns:send',
+  'messages:send',
+  'deliveries:read',
+  'delivery:manage',
+  'reports:read',
+  'users:manage',
+  'settings:manage',
+  'audit:read',
+  'metrics:read',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 export type Permission = Scope | 'public' | 'session' | 'any';

@@ -37,7 +37,8 @@ export async function useAuth(app: App, db: Db, sessions: Sessions): Promise<voi
   app.addHook('onRequest', async (request) => {
     // An unknown path is answered 404 to everybody: it tells nothing.
     const permission = request.is404 ? 'public' : request.routeOptions.config.permission;
-    if (!permission) throw new Error(`${request.method} ${request.routeOptions.url} was registered without a permission`);
+    if (!permission)
+      throw new Error(`${request.method} ${request.routeOptions.url} was registered without a permission`);
     const bearer = bearerOf(request);
     if (bearer === undefined && !isSameOrigin(request)) throw new AppError('csrf-failed');
     if (permission === 'public') return;
@@ -57,7 +58,13 @@ export async function useAuth(app: App, db: Db, sessions: Sessions): Promise<voi
     const user = token ? sessions.find(token, Date.now()) : undefined;
     if (!user) return null;
     request.sessionHash = user.tokenHash;
-    return { kind: 'user', id: user.userId, name: user.name, role: user.role, scopes: ROLE_SCOPES[user.role] };
+    return {
+      kind: 'user',
+      id: user.userId,
+      name: user.name,
+      role: user.role,
+      scopes: ROLE_SCOPES[user.role],
+    };
   }
 }
 

@@ -23,9 +23,19 @@ import {
 } from './schemas.ts';
 import { SESSION_COOKIE, SESSION_MAX_MS, type Sessions } from './sessions.ts';
 import { ACCOUNT_RULE, ADDRESS_RULE, Throttle } from './throttle.ts';
-import { changeUser, checkCredentials, createUser, deleteUser, getUser, listUsers, normalizeEmail, noteLogin } from './users.ts';
+import {
+  changeUser,
+  checkCredentials,
+  createUser,
+  deleteUser,
+  getUser,
+  listUsers,
+  normalizeEmail,
+  noteLogin,
+} from './users.ts';
 
-const Items = <T extends Parameters<typeof Type.Array>[0]>(item: T) => Type.Object({ items: Type.Array(item) });
+const Items = <T extends Parameters<typeof Type.Array>[0]>(item: T) =>
+  Type.Object({ items: Type.Array(item) });
 
 export const sessionRoutes =
   (sessions: Sessions, live: LiveHub): Routes =>
@@ -59,19 +69,33 @@ export const sessionRoutes =
         const token = sessions.create(user.id, request.ip, request.headers['user-agent'] ?? '', now);
         setCookie(request, reply, token, SESSION_MAX_MS / 1000);
         noteLogin(deps.db, user.id, now);
-        request.actor = { kind: 'user', id: user.id, name: user.name, role: user.role, scopes: ROLE_SCOPES[user.role] };
+        request.actor = {
+          kind: 'user',
+          id: user.id,
+          name: user.name,
+          role: user.role,
+          scopes: ROLE_SCOPES[user.role],
+        };
         deps.audit(request, 'session.create', `user:${user.id}`);
         return describe(deps, user.id);
       },
     );
 
-    app.get('/api/v1/session', { schema: { summary: 'Who is logged in', response: { 200: Session } } }, async (request) =>
-      describe(deps, request.actor!.id),
+    app.get(
+      '/api/v1/session',
+      { schema: { summary: 'Who is logged in', response: { 200: Session } } },
+      async (request) => describe(deps, request.actor!.id),
     );
 
     app.patch(
       '/api/v1/session',
-      { schema: { summary: 'Change your own name, language or password', body: SessionPatch, response: { 200: Session } } },
+      {
+        schema: {
+          summary: 'Change your own name, language or password',
+          body: SessionPatch,
+          response: { 200: Session },
+        },
+      },
       async (request) => {
         const { id } = request.actor!;
         const { currentPassword, ...change } = request.body;
@@ -98,13 +122,17 @@ export const sessionRoutes =
       },
     );
 
-    app.delete('/api/v1/session', { schema: { summary: 'Log out', response: { 204: Type.Null() } } }, async (request, reply) => {
-      sessions.end(request.sessionHash);
-      live.recheck();
-      setCookie(request, reply, '', 0);
-      deps.audit(request, 'session.end', `user:${request.actor!.id}`);
-      return reply.code(204).send(null);
-    });
+    app.delete(
+      '/api/v1/session',
+      { schema: { summary: 'Log out', response: { 204: Type.Null() } } },
+      async (request, reply) => {
+        sessions.end(request.sessionHash);
+        live.recheck();
+        setCookie(request, reply, '', 0);
+        deps.audit(request, 'session.end', `user:${request.actor!.id}`);
+        return reply.code(204).send(null);
+      },
+    );
   };
 
 function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAge: number): void {
@@ -132,15 +160,20 @@ function describe(deps: Deps, userId: number): Session {
 /** Nobody can hand out more than they have. */
 function mayGrant(actor: Actor, scopes: readonly Scope[]): void {
   const missing = scopes.filter((scope) => !actor.scopes.includes(scope));
-  if (missing.length > 0) throw new AppError('forbidden', `You cannot give what you do not have: ${missing.join(', ')}`);
+  if (missing.length > 0)
+    throw new AppError('forbidden', `You cannot give what you do not have: ${missing.join(', ')}`);
 }
 
 export const userRoutes =
   (sessions: Sessions, live: LiveHub): Routes =>
   (app, deps) => {
-    app.get('/api/v1/users', { schema: { summary: 'List the users', response: { 200: Items(User) } } }, async () => ({
-      items: listUsers(deps.db),
-    }));
+    app.get(
+      '/api/v1/users',
+      { schema: { summary: 'List the users', response: { 200: Items(User) } } },
+      async () => ({
+        items: listUsers(deps.db),
+      }),
+    );
 
     app.post(
       '/api/v1/users',
@@ -188,17 +221,30 @@ export const userRoutes =
       },
     );
 
-    app.get('/api/v1/api-keys', { schema: { summary: 'List the API keys', response: { 200: Items(ApiKey) } } }, async () => ({
-      items: listKeys(deps.db),
-    }));
+    app.get(
+      '/api/v1/api-keys',
+      { schema: { summary: 'List the API keys', response: { 200: Items(ApiKey) } } },
+      async () => ({
+        items: listKeys(deps.db),
+      }),
+    );
 
     app.post(
       '/api/v1/api-keys',
-      { schema: { summary: 'Make an API key; it is shown only now', body: ApiKeyCreate, response: { 201: ApiKeyCreated } } },
+      {
+        schema: {
+          summary: 'Make an API key; it is shown only now',
+          body: ApiKeyCreate,
+          response: { 201: ApiKeyCreated },
+        },
+      },
       async (request, reply) => {
         const actor = request.actor!;
         mayGrant(actor, request.body.scopes);
-        const key = createKey(deps.db, { ...request.body, createdBy: actor.kind === 'user' ? actor.id : null });
+        const key = createKey(deps.db, {
+          ...request.body,
+          createdBy: actor.kind === 'user' ? actor.id : null,
+        });
         deps.audit(request, 'api-key.create', `api-key:${key.id}`, { name: key.name, scopes: key.scopes });
         return reply.code(201).header('cache-control', 'no-store').send(key);
       },

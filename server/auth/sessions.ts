@@ -53,7 +53,9 @@ export class Sessions {
 
   /** The user behind a cookie's value, undefined when it is unknown, over, or the user is disabled. */
   find(token: string, now: number): SessionUser | undefined {
-    const row = this.#find.get(sha256(token), now, now - SESSION_IDLE_MS) as (SessionUser & { lastSeenAt: number }) | undefined;
+    const row = this.#find.get(sha256(token), now, now - SESSION_IDLE_MS) as
+      | (SessionUser & { lastSeenAt: number })
+      | undefined;
     if (!row) return undefined;
     const { lastSeenAt, ...user } = row;
     if (now - lastSeenAt >= TOUCH_MS) this.#touch.run(now, user.tokenHash);

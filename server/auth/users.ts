@@ -44,7 +44,12 @@ export async function createUser(
   const email = normalizeEmail(input.email);
   if (!/^[^\s@]+@[^\s@]+$/.test(email)) {
     throw new AppError('address-invalid', `${input.email} is not an email address`, [
-      { pointer: '/email', code: 'address-invalid', message: 'should be an email address', value: input.email },
+      {
+        pointer: '/email',
+        code: 'address-invalid',
+        message: 'should be an email address',
+        value: input.email,
+      },
     ]);
   }
   const exists = () => {
@@ -58,7 +63,9 @@ export async function createUser(
   // again: hashing took a while, and another request may have been faster
   exists();
   const { name, role, language = 'ja' } = input;
-  return toUser(db.insert(users).values({ email, name: name.trim(), role, passwordHash, language }).returning().get());
+  return toUser(
+    db.insert(users).values({ email, name: name.trim(), role, passwordHash, language }).returning().get(),
+  );
 }
 
 export interface UserChange {
@@ -75,10 +82,16 @@ export async function changeUser(db: Db, id: number, change: UserChange): Promis
   return db.transaction(
     (tx) => {
       const before = getUser(tx as unknown as Db, id);
-      const staysAdministrator = (change.role ?? before.role) === 'administrator' && !(change.disabled ?? before.disabledAt !== null);
+      const staysAdministrator =
+        (change.role ?? before.role) === 'administrator' && !(change.disabled ?? before.disabledAt !== null);
       if (!staysAdministrator) keepAnAdministrator(tx as unknown as Db, before);
       const now = Date.now();
-      const disabledAt = change.disabled === undefined ? before.disabledAt : change.disabled ? (before.disabledAt ?? now) : null;
+      const disabledAt =
+        change.disabled === undefined
+          ? before.disabledAt
+          : change.disabled
+            ? (before.disabledAt ?? now)
+            : null;
       return toUser(
         tx
           .update(users)
@@ -127,8 +140,16 @@ export function hasUsers(db: Db): boolean {
 }
 
 /** The user whose password this is. An unknown or disabled account costs the same work and answers the same. */
-export async function checkCredentials(db: Db, email: string, password: string): Promise<UserRow | undefined> {
-  const row = db.select().from(users).where(eq(users.email, normalizeEmail(email))).get();
+export async function checkCredentials(
+  db: Db,
+  email: string,
+  password: string,
+): Promise<UserRow | undefined> {
+  const row = db
+    .select()
+    .from(users)
+    .where(eq(users.email, normalizeEmail(email)))
+    .get();
   if (!row || row.disabledAt !== null) {
     await wasteVerification(password);
     return undefined;
@@ -137,7 +158,10 @@ export async function checkCredentials(db: Db, email: string, password: string):
   if (verdict === 'wrong') return undefined;
   if (verdict === 'outdated') {
     const passwordHash = await hashPassword(password);
-    db.update(users).set({ passwordHash }).where(and(eq(users.id, row.id), eq(users.passwordHash, row.passwordHash))).run();
+    db.update(users)
+      .set({ passwordHash })
+      .where(and(eq(users.id, row.id), eq(users.passwordHash, row.passwordHash)))
+      .run();
   }
   return row;
 }

@@ -19,7 +19,9 @@ export const users = sqliteTable('users', {
   name: text('name').notNull(),
   role: text('role', { enum: ['administrator', 'editor', 'approver', 'viewer'] }).notNull(),
   passwordHash: text('password_hash').notNull(),
-  language: text('language', { enum: ['ja', 'en'] }).notNull().default('ja'),
+  language: text('language', { enum: ['ja', 'en'] })
+    .notNull()
+    .default('ja'),
   disabledAt: integer('disabled_at'),
   lastLoginAt: integer('last_login_at'),
   createdAt: createdAt(),
@@ -31,7 +33,9 @@ export const sessions = sqliteTable(
   {
     /** SHA-256 of the cookie's value, hex */
     tokenHash: text('token_hash').primaryKey(),
-    userId: integer('user_id').notNull().references(() => users.id, { onDelete: 'cascade' }),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
     createdAt: createdAt(),
     lastSeenAt: integer('last_seen_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
@@ -117,28 +121,32 @@ export const attributes = sqliteTable('attributes', {
   updatedAt: updatedAt(),
 });
 
-export const subscribers = sqliteTable(
-  'subscribers',
-  {
-    id: id(),
-    /** as typed, for sending */
-    email: text('email').notNull(),
-    /** normalised, for identity */
-    emailKey: text('email_key').notNull().unique(),
-    name: text('name').notNull().default(''),
-    /** attribute key → value by the attribute's type; dates are YYYY-MM-DD */
-    attributes: text('attributes', { mode: 'json' }).$type<Record<string, string | number | boolean>>().notNull().default({}),
-    createdAt: createdAt(),
-    updatedAt: updatedAt(),
-  },
-);
+export const subscribers = sqliteTable('subscribers', {
+  id: id(),
+  /** as typed, for sending */
+  email: text('email').notNull(),
+  /** normalised, for identity */
+  emailKey: text('email_key').notNull().unique(),
+  name: text('name').notNull().default(''),
+  /** attribute key → value by the attribute's type; dates are YYYY-MM-DD */
+  attributes: text('attributes', { mode: 'json' })
+    .$type<Record<string, string | number | boolean>>()
+    .notNull()
+    .default({}),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
 
 /** WITHOUT ROWID (migration 0002), which drizzle cannot say: a migration that rebuilds it must keep that and the triggers. */
 export const memberships = sqliteTable(
   'memberships',
   {
-    listId: integer('list_id').notNull().references(() => lists.id, { onDelete: 'cascade' }),
-    subscriberId: integer('subscriber_id').notNull().references(() => subscribers.id, { onDelete: 'cascade' }),
+    listId: integer('list_id')
+      .notNull()
+      .references(() => lists.id, { onDelete: 'cascade' }),
+    subscriberId: integer('subscriber_id')
+      .notNull()
+      .references(() => subscribers.id, { onDelete: 'cascade' }),
     state: text('state', { enum: ['subscribed', 'unsubscribed'] }).notNull(),
     /** how the consent came: `import:3`, `api`, `ui`; with createdAt its record, renewed when somebody comes back */
     source: text('source').notNull(),
@@ -147,7 +155,10 @@ export const memberships = sqliteTable(
     /** how they left: `campaign:12`, `api`, `ui` */
     unsubscribedBy: text('unsubscribed_by'),
   },
-  (t) => [primaryKey({ columns: [t.listId, t.subscriberId] }), index('memberships_subscriber').on(t.subscriberId)],
+  (t) => [
+    primaryKey({ columns: [t.listId, t.subscriberId] }),
+    index('memberships_subscriber').on(t.subscriberId),
+  ],
 );
 
 export const imports = sqliteTable('imports', {
@@ -202,7 +213,9 @@ export const campaigns = sqliteTable(
   {
     id: id(),
     name: text('name').notNull(),
-    state: text('state', { enum: ['draft', 'scheduled', 'sending', 'paused', 'finished', 'cancelled'] }).notNull().default('draft'),
+    state: text('state', { enum: ['draft', 'scheduled', 'sending', 'paused', 'finished', 'cancelled'] })
+      .notNull()
+      .default('draft'),
     subject: text('subject').notNull().default(''),
     fromName: text('from_name').notNull().default(''),
     fromAddress: text('from_address').notNull().default(''),
@@ -232,7 +245,9 @@ export const campaigns = sqliteTable(
 export const campaignLinks = sqliteTable(
   'campaign_links',
   {
-    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    campaignId: integer('campaign_id')
+      .notNull()
+      .references(() => campaigns.id, { onDelete: 'cascade' }),
     index: integer('link_index').notNull(),
     url: text('url').notNull(),
     text: text('text').notNull(),
@@ -245,7 +260,9 @@ export const campaignLinks = sqliteTable(
 // ---- folded statistics (all from the ledger, see campaigns/fold.ts)
 
 export const campaignStats = sqliteTable('campaign_stats', {
-  campaignId: integer('campaign_id').primaryKey().references(() => campaigns.id, { onDelete: 'cascade' }),
+  campaignId: integer('campaign_id')
+    .primaryKey()
+    .references(() => campaigns.id, { onDelete: 'cascade' }),
   delivered: integer('delivered').notNull().default(0),
   /** waiting for another attempt now */
   deferred: integer('deferred').notNull().default(0),
@@ -264,7 +281,9 @@ export const campaignStats = sqliteTable('campaign_stats', {
 export const campaignProviderStats = sqliteTable(
   'campaign_provider_stats',
   {
-    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    campaignId: integer('campaign_id')
+      .notNull()
+      .references(() => campaigns.id, { onDelete: 'cascade' }),
     provider: text('provider').notNull(),
     delivered: integer('delivered').notNull().default(0),
     deferrals: integer('deferrals').notNull().default(0),
@@ -278,7 +297,9 @@ export const campaignProviderStats = sqliteTable(
 export const campaignTimeStats = sqliteTable(
   'campaign_time_stats',
   {
-    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    campaignId: integer('campaign_id')
+      .notNull()
+      .references(() => campaigns.id, { onDelete: 'cascade' }),
     /** epoch ms, start of the minute */
     minute: integer('minute').notNull(),
     kind: text('kind').notNull(),
@@ -291,20 +312,27 @@ export const campaignTimeStats = sqliteTable(
 export const engagements = sqliteTable(
   'engagements',
   {
-    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    campaignId: integer('campaign_id')
+      .notNull()
+      .references(() => campaigns.id, { onDelete: 'cascade' }),
     subscriberId: integer('subscriber_id').notNull(),
     openedAt: integer('opened_at'),
     clickedAt: integer('clicked_at'),
     unsubscribedAt: integer('unsubscribed_at'),
   },
-  (t) => [primaryKey({ columns: [t.campaignId, t.subscriberId] }), index('engagements_subscriber').on(t.subscriberId)],
+  (t) => [
+    primaryKey({ columns: [t.campaignId, t.subscriberId] }),
+    index('engagements_subscriber').on(t.subscriberId),
+  ],
 );
 
 /** Which links a person clicked in a campaign: unique clicks per link. */
 export const linkEngagements = sqliteTable(
   'link_engagements',
   {
-    campaignId: integer('campaign_id').notNull().references(() => campaigns.id, { onDelete: 'cascade' }),
+    campaignId: integer('campaign_id')
+      .notNull()
+      .references(() => campaigns.id, { onDelete: 'cascade' }),
     subscriberId: integer('subscriber_id').notNull(),
     index: integer('link_index').notNull(),
   },
@@ -329,7 +357,9 @@ export const sendingDomains = sqliteTable('sending_domains', {
   /** base64 DER, as it stands in the DNS record */
   dkimPublicKey: text('dkim_public_key').notNull(),
   /** what the last look-up of its DNS records found; null: never checked */
-  checks: text('checks', { mode: 'json' }).$type<{ purpose: string; state: 'ok' | 'missing' | 'different' | 'error'; found: string[] }[]>(),
+  checks: text('checks', { mode: 'json' }).$type<
+    { purpose: string; state: 'ok' | 'missing' | 'different' | 'error'; found: string[] }[]
+  >(),
   checkedAt: integer('checked_at'),
   createdAt: createdAt(),
 });
@@ -338,7 +368,17 @@ export const routes = sqliteTable('routes', {
   id: id(),
   match: text('match').notNull().unique(),
   relay: text('relay', { mode: 'json' })
-    .$type<{ host: string; port: number; weight?: number; tls?: 'none' | 'opportunistic' | 'required' | 'verified'; user?: string; password?: string; connections?: number }[]>()
+    .$type<
+      {
+        host: string;
+        port: number;
+        weight?: number;
+        tls?: 'none' | 'opportunistic' | 'required' | 'verified';
+        user?: string;
+        password?: string;
+        connections?: number;
+      }[]
+    >()
     .notNull()
     .default([]),
   createdAt: createdAt(),

@@ -3,7 +3,12 @@ import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
-import fastify, { type FastifyBaseLogger, type FastifyReply } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Config } from '../config.ts';
 import type { App } from '../deps.ts';
 import { AppError } from '../errors.ts';
@@ -18,12 +23,15 @@ export interface BaseOptions {
   headers: FastifyHelmetOptions;
   /** level of the line that each finished request leaves; the public app serves millions */
   accessLevel: 'info' | 'debug';
+  /** default: a 404 problem */
+  notFound?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 }
 
 export async function createBase(options: BaseOptions): Promise<App> {
   const app: App = fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    // Its lines carry whole URLs, and so readers' addresses: onResponse below writes ours.
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimit,
     trustProxy: options.config.trustProxy.length > 0 ? options.config.trustProxy : false,
     requestIdHeader: false,
@@ -34,14 +42,26 @@ export async function createBase(options: BaseOptions): Promise<App> {
     // file over a slow line takes its time, so the whole request has no limit, only the silence within it.
     connectionTimeout: 120_000,
     routerOptions: { maxParamLength: 1000 },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: true, verbose: true } },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: true,
+        allErrors: true,
+        verbose: true,
+      },
+    },
     frameworkErrors: (error, request, reply) => {
       handleError(error, request, reply as FastifyReply);
     },
     clientErrorHandler: (error, socket) => refuseMalformed(error, socket),
   });
-  app.setErrorHandler((error: Parameters<typeof handleError>[0], request, reply) => handleError(error, request, reply));
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, toProblem('not-found')));
+  app.setErrorHandler((error: Parameters<typeof handleError>[0], request, reply) =>
+    handleError(error, request, reply),
+  );
+  app.setNotFoundHandler(
+    options.notFound ?? ((_request, reply) => sendProblem(reply, toProblem('not-found'))),
+  );
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
   });
@@ -57,7 +77,8 @@ export async function createBase(options: BaseOptions): Promise<App> {
   app.addHook('onRoute', (route) => {
     if (!route.schema) return;
     const schema = { ...route.schema };
-    for (const part of ['body', 'querystring', 'params'] as const) if (schema[part]) schema[part] = strict(schema[part]);
+    for (const part of ['body', 'querystring', 'params'] as const)
+      if (schema[part]) schema[part] = strict(schema[part]);
     route.schema = schema;
   });
   app.addHook('preValidation', async (request) => {

@@ -8,9 +8,9 @@
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { sha256 } from '../auth/secrets.ts';
 import type { App, Db } from '../deps.ts';
 import { AppError } from '../errors.ts';
-import { sha256 } from '../auth/secrets.ts';
 
 const KEPT_MS = 24 * 3_600_000;
 
@@ -49,8 +49,12 @@ export function useIdempotency(app: App, db: Db): void {
   const find = db.$client.prepare(
     'SELECT route, request_hash AS requestHash, status, body FROM idempotency_keys WHERE actor = ? AND key = ?',
   );
-  const store = db.$client.prepare('UPDATE idempotency_keys SET status = ?, body = ? WHERE actor = ? AND key = ?');
-  const release = db.$client.prepare('DELETE FROM idempotency_keys WHERE actor = ? AND key = ? AND status IS NULL');
+  const store = db.$client.prepare(
+    'UPDATE idempotency_keys SET status = ?, body = ? WHERE actor = ? AND key = ?',
+  );
+  const release = db.$client.prepare(
+    'DELETE FROM idempotency_keys WHERE actor = ? AND key = ? AND status IS NULL',
+  );
   const purge = db.$client.prepare('DELETE FROM idempotency_keys WHERE created_at < ?');
   db.$client.prepare('DELETE FROM idempotency_keys WHERE status IS NULL').run();
 
@@ -60,9 +64,17 @@ export function useIdempotency(app: App, db: Db): void {
     const key = request.headers['idempotency-key'];
     if (request.method !== 'POST' || key === undefined || !request.actor) return;
     if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new AppError('invalid-request', 'Idempotency-Key: should be 1 to 255 printable ASCII characters', [
-        { pointer: 'idempotency-key', code: 'pattern', message: 'should be 1 to 255 printable ASCII characters' },
-      ]);
+      throw new AppError(
+        'invalid-request',
+        'Idempotency-Key: should be 1 to 255 printable ASCII characters',
+        [
+          {
+            pointer: 'idempotency-key',
+            code: 'pattern',
+            message: 'should be 1 to 255 printable ASCII characters',
+          },
+        ],
+      );
     }
     const now = Date.now();
     purge.run(now - KEPT_MS);
@@ -77,7 +89,11 @@ export function useIdempotency(app: App, db: Db): void {
       request.idempotency = begun;
       return;
     }
-    const first = find.get(begun.actor, begun.keyHash) as { requestHash: string; status: number | null; body: string | null };
+    const first = find.get(begun.actor, begun.keyHash) as {
+      requestHash: string;
+      status: number | null;
+      body: string | null;
+    };
     if (first.requestHash !== hash) throw new AppError('idempotency-conflict');
     if (first.status === null || first.body === null) throw new AppError('idempotency-running');
     const answer = JSON.parse(decrypt(first.body, key)) as Answer;
@@ -113,7 +129,9 @@ function isText(payload: unknown): payload is string | null | undefined {
 /** A file that is uploaded is told apart by its key alone: it streams past, and nobody wants it hashed twice. */
 function requestHash(request: FastifyRequest, key: string): string {
   const body = request.isMultipart() ? 'multipart' : canonical(request.body);
-  return createHash('sha256').update(JSON.stringify([key, request.method, request.url, body])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([key, request.method, request.url, body]))
+    .digest('hex');
 }
 
 /** The same JSON whatever the order of its keys. */
@@ -125,7 +143,8 @@ function canonical(value: unknown): string {
   );
 }
 
-const cipherKey = (key: string): Buffer => Buffer.from(hkdfSync('sha256', key, '', 'todoke idempotency answer', 32));
+const cipherKey = (key: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, '', 'todoke idempotency answer', 32));
 
 function encrypt(text: string, key: string): string {
   const iv = randomBytes(12);

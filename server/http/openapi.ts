@@ -56,7 +56,12 @@ export async function useOpenApi(app: App): Promise<void> {
       const described = { ...schema };
       described.tags ??= [TAGS[url.split('/')[3] ?? ''] ?? 'Operation'];
       described.description ??= needs(permission);
-      described.security ??= permission === 'public' ? [] : permission === 'session' ? [{ session: [] }] : [{ key: [] }, { session: [] }];
+      described.security ??=
+        permission === 'public'
+          ? []
+          : permission === 'session'
+            ? [{ session: [] }]
+            : [{ key: [] }, { session: [] }];
       described.response = {
         ...((described.response as Record<string, unknown> | undefined) ?? { 200: { description: 'Done' } }),
         default: { description: 'An error', content: { 'application/problem+json': { schema: Problem } } },
@@ -66,10 +71,8 @@ export async function useOpenApi(app: App): Promise<void> {
     },
   });
 
-  app.get(
-    '/api/v1/openapi.json',
-    { schema: { summary: 'This description, as OpenAPI 3.1' } },
-    async () => app.swagger(),
+  app.get('/api/v1/openapi.json', { schema: { summary: 'This description, as OpenAPI 3.1' } }, async () =>
+    app.swagger(),
   );
 
   await app.register(swaggerUi, {
@@ -83,7 +86,12 @@ export async function useOpenApi(app: App): Promise<void> {
 const IDEMPOTENCY_HEADER = {
   type: 'object',
   properties: {
-    'Idempotency-Key': { type: 'string', minLength: 1, maxLength: 255, description: 'Makes a repetition of this request safe' },
+    'Idempotency-Key': {
+      type: 'string',
+      minLength: 1,
+      maxLength: 255,
+      description: 'Makes a repetition of this request safe',
+    },
   },
 };
 

@@ -41,7 +41,11 @@ const CODE_OF_STATUS: Record<number, ErrorCode> = {
 };
 
 /** Fastify's error handler. Only our own faults are logged: a caller's mistakes are the caller's. */
-export function handleError(error: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function handleError(
+  error: FastifyError | AppError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const problem = problemOf(error);
   if (problem.status >= 500) {
     request.log.error({ err: error, req: request }, 'request failed');
@@ -54,10 +58,18 @@ function problemOf(error: FastifyError | AppError): Problem {
   if (error instanceof AppError) return toProblem(error.code, error.message, error.errors);
   if (error.validation) {
     const errors = fieldErrors(error.validation, error.validationContext ?? 'body');
-    return toProblem('invalid-request', errors.map((e) => `${e.pointer || 'body'}: ${e.message}`).slice(0, 3).join('; '), errors);
+    return toProblem(
+      'invalid-request',
+      errors
+        .map((e) => `${e.pointer || 'body'}: ${e.message}`)
+        .slice(0, 3)
+        .join('; '),
+      errors,
+    );
   }
   const status = error.statusCode ?? 500;
-  if (status >= 400 && status < 500) return toProblem(CODE_OF_STATUS[status] ?? 'invalid-request', error.message);
+  if (status >= 400 && status < 500)
+    return toProblem(CODE_OF_STATUS[status] ?? 'invalid-request', error.message);
   return toProblem(status === 503 ? 'not-ready' : 'internal');
 }
 
@@ -98,7 +110,8 @@ function fieldError(error: VerboseError, context: string): FieldError {
     field.value = (error.data as Record<string, unknown> | undefined)?.[child ?? ''];
   } else {
     if (error.keyword === 'anyOf') field.message = `must be ${allowed(error.parentSchema?.anyOf)}`;
-    else if (error.keyword === 'const') field.message = `must be ${JSON.stringify(error.params.allowedValue)}`;
+    else if (error.keyword === 'const')
+      field.message = `must be ${JSON.stringify(error.params.allowedValue)}`;
     field.value = error.data;
   }
   if (field.value === undefined || SECRET_FIELD.test(path)) delete field.value;
@@ -108,12 +121,19 @@ function fieldError(error: VerboseError, context: string): FieldError {
 
 function allowed(branches: unknown): string {
   const list = (branches as Record<string, unknown>[] | undefined) ?? [];
-  return [...new Set(list.map((branch) => ('const' in branch ? JSON.stringify(branch.const) : String(branch.type ?? 'another form'))))].join(' or ');
+  return [
+    ...new Set(
+      list.map((branch) =>
+        'const' in branch ? JSON.stringify(branch.const) : String(branch.type ?? 'another form'),
+      ),
+    ),
+  ].join(' or ');
 }
 
 /** Long values would make the answer as big as the request. */
 function shorten(value: unknown): unknown {
-  if (typeof value === 'string') return value.length > MAX_VALUE_CHARS ? `${value.slice(0, MAX_VALUE_CHARS)}…` : value;
+  if (typeof value === 'string')
+    return value.length > MAX_VALUE_CHARS ? `${value.slice(0, MAX_VALUE_CHARS)}…` : value;
   if (typeof value !== 'object' || value === null) return value;
   // Objects may hold a secret deeper inside; their kind says enough.
   return Array.isArray(value) ? `array of ${value.length}` : 'object';

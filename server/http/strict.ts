@@ -19,7 +19,9 @@ export function strict(schema: unknown): unknown {
   const source = schema as Schema;
   const copy: Schema = { ...source };
   if (source.properties) {
-    copy.properties = Object.fromEntries(Object.entries(source.properties).map(([key, value]) => [key, strict(value) as Schema]));
+    copy.properties = Object.fromEntries(
+      Object.entries(source.properties).map(([key, value]) => [key, strict(value) as Schema]),
+    );
     if (!('additionalProperties' in source) && !source.patternProperties) copy.additionalProperties = false;
   }
   if (source.items) copy.items = strict(source.items) as Schema;

@@ -14,40 +14,58 @@ const NOT_BUILT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>T
 <p lang="ja">画面がまだ作られていません。<code>npm run build</code> を実行してから、もう一度読み込んでください。
 `;
 
+export interface Ui {
+  /** registers the files */
+  use(app: App): Promise<void>;
+  /** what no route answers: a page of the UI for a browser, a problem for everybody else */
+  notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply;
+}
+
 /** Serves `dir`; while it is missing, a page says what to do. */
-export async function useUi(app: App, dir = UI_DIR): Promise<void> {
+export function openUi(dir = UI_DIR): Ui {
   const index = join(dir, 'index.html');
   const built = existsSync(index);
   const page = built ? readFileSync(index, 'utf8') : NOT_BUILT;
 
-  const sendPage = (reply: FastifyReply) =>
+  const sendPage = (reply: FastifyReply): FastifyReply =>
     // The page names the hashed files of its own build: an old one must not be kept.
-    reply.code(built ? 200 : 503).type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(page);
+    reply
+      .code(built ? 200 : 503)
+      .type('text/html; charset=utf-8')
+      .header('cache-control', 'no-cache')
+      .send(page);
 
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => sendPage(reply));
-  if (built) {
-    await app.register(fastifyStatic, {
-      root: dir,
-      wildcard: true,
-      index: false,
-      schemaHide: true,
-      cacheControl: false,
-      setHeaders: (reply, path) => {
-        // Vite's file names in assets/ contain a hash of what is in them.
-        const hashed = path.startsWith(join(dir, 'assets'));
-        reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
-      },
-    });
-  }
-  app.setNotFoundHandler((request, reply) => {
-    if (isPage(request)) return sendPage(reply);
-    return sendProblem(reply, toProblem('not-found', `There is nothing at ${request.method} ${request.url.split('?')[0]}`));
-  });
+  return {
+    async use(app) {
+      app.get('/', { schema: { hide: true } }, (_request, reply) => sendPage(reply));
+      if (!built) return;
+      await app.register(fastifyStatic, {
+        root: dir,
+        index: false,
+        schemaHide: true,
+        cacheControl: false,
+        setHeaders: (reply, path) => {
+          // Vite's file names in assets/ contain a hash of what is in them.
+          const hashed = path.startsWith(join(dir, 'assets'));
+          reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+        },
+      });
+    },
+    notFound(request, reply) {
+      if (isPage(request)) return sendPage(reply);
+      return sendProblem(
+        reply,
+        toProblem('not-found', `There is nothing at ${request.method} ${pathOf(request)}`),
+      );
+    },
+  };
 }
+
+const pathOf = (request: FastifyRequest): string => request.url.split('?')[0] ?? '';
 
 /** A browser that opens an address, as opposed to a program or a missing file. */
 function isPage(request: FastifyRequest): boolean {
-  const path = request.url.split('?')[0] ?? '';
+  const path = pathOf(request);
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   if (path.startsWith('/api/') || /\.[a-z0-9]+$/i.test(path)) return false;
   return (request.headers.accept ?? '').includes('text/html');

@@ -22,7 +22,13 @@ type Stored = Partial<{
 }>;
 
 function readStored(db: Db): Stored {
-  return Object.fromEntries(db.select().from(settings).all().map((row) => [row.key, row.value]));
+  return Object.fromEntries(
+    db
+      .select()
+      .from(settings)
+      .all()
+      .map((row) => [row.key, row.value]),
+  );
 }
 
 function store(db: Db, values: Stored): void {
@@ -30,7 +36,10 @@ function store(db: Db, values: Stored): void {
     if (value === undefined) continue;
     db.insert(settings)
       .values({ key, value })
-      .onConflictDoUpdate({ target: settings.key, set: { value: sql`excluded.value`, updatedAt: Date.now() } })
+      .onConflictDoUpdate({
+        target: settings.key,
+        set: { value: sql`excluded.value`, updatedAt: Date.now() },
+      })
       .run();
   }
 }
@@ -42,7 +51,10 @@ export function readSettings(db: Db, config: Config): Settings {
     organisation: stored.organisation ?? '',
     publicUrl: config.publicUrlFixed ? config.publicUrl : (stored.publicUrl ?? config.publicUrl),
     timeZone: stored.timeZone ?? 'Asia/Tokyo',
-    delivery: { mode: config.delivery ?? stored.deliveryMode ?? 'sandbox', locked: config.delivery !== undefined },
+    delivery: {
+      mode: config.delivery ?? stored.deliveryMode ?? 'sandbox',
+      locked: config.delivery !== undefined,
+    },
     retry: stored.retry ?? RETRY_DEFAULT,
   };
 }
@@ -67,9 +79,18 @@ export function changeSettings(db: Db, config: Config, change: SettingsChange): 
       if (mode && mode !== before.delivery.mode) {
         if (before.delivery.locked) throw locked('/delivery/mode', 'TODOKE_DELIVERY', mode);
         if (mode === 'live' && !db.select({ id: sendingDomains.id }).from(sendingDomains).limit(1).get()) {
-          throw new AppError('wrong-state', 'Live delivery needs a sending domain: add one and set its DNS records first', [
-            { pointer: '/delivery/mode', code: 'sending-domain-missing', message: 'needs a sending domain', value: mode },
-          ]);
+          throw new AppError(
+            'wrong-state',
+            'Live delivery needs a sending domain: add one and set its DNS records first',
+            [
+              {
+                pointer: '/delivery/mode',
+                code: 'sending-domain-missing',
+                message: 'needs a sending domain',
+                value: mode,
+              },
+            ],
+          );
         }
       }
       let publicUrl: string | undefined;
@@ -80,7 +101,11 @@ export function changeSettings(db: Db, config: Config, change: SettingsChange): 
         else if (config.publicUrlFixed) throw locked('/publicUrl', 'TODOKE_PUBLIC_URL', change.publicUrl);
       }
       if (change.timeZone !== undefined && !isTimeZone(change.timeZone)) {
-        throw invalid('/timeZone', 'should be a time zone of the IANA database, such as Asia/Tokyo', change.timeZone);
+        throw invalid(
+          '/timeZone',
+          'should be a time zone of the IANA database, such as Asia/Tokyo',
+          change.timeZone,
+        );
       }
       if (change.retry && change.retry.first > change.retry.cap) {
         throw invalid('/retry/first', 'should not be longer than the longest wait (cap)', change.retry.first);
@@ -150,10 +175,14 @@ function isTimeZone(name: string): boolean {
 }
 
 function invalid(pointer: string, message: string, value: unknown): AppError {
-  return new AppError('value-invalid', `${pointer.slice(1)} ${message}`, [{ pointer, code: 'value-invalid', message, value }]);
+  return new AppError('value-invalid', `${pointer.slice(1)} ${message}`, [
+    { pointer, code: 'value-invalid', message, value },
+  ]);
 }
 
 function locked(pointer: string, variable: string, value: unknown): AppError {
   const message = `is fixed by ${variable}`;
-  return new AppError('setting-locked', `${pointer.slice(1)} ${message}`, [{ pointer, code: 'setting-locked', message, value }]);
+  return new AppError('setting-locked', `${pointer.slice(1)} ${message}`, [
+    { pointer, code: 'setting-locked', message, value },
+  ]);
 }

@@ -19,6 +19,7 @@ import { migrate, openDb } from '../db/open.ts';
 import { users } from '../db/schema.ts';
 import type { App, Db, Deps, Routes } from '../deps.ts';
 import type { LiveEvent } from '../events.ts';
+import { Metrics } from '../http/metrics.ts';
 import type { JobRef } from '../jobs.ts';
 import { LiveHub } from '../live.ts';
 import { createLogger } from '../log.ts';
@@ -64,9 +65,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   migrate(dataDir);
   const db = openDb(dataDir);
   const spool = openSpool(dataDir);
-  const log = options.log
-    ? createLogger('debug', { write: options.log })
-    : createLogger(config.log);
+  const log = options.log ? createLogger('debug', { write: options.log }) : createLogger(config.log);
   const sessions = new Sessions(db);
   const live = new LiveHub({ stillValid: (hash) => sessions.isValid(hash, Date.now()) });
   const sent: Harness['sent'] = { jobs: [], cancelled: [], mta: [], events: [], published: 0 };
@@ -81,7 +80,11 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
         live.publish(event);
       },
     },
-    mta: { send: (message) => sent.mta.push(message), status: () => harness.mtaStatus, sandboxPort: () => undefined },
+    mta: {
+      send: (message) => sent.mta.push(message),
+      status: () => harness.mtaStatus,
+      sandboxPort: () => undefined,
+    },
     publishDelivery: () => {
       sent.published += 1;
       spool.publishSettings(deliverySettings(db, config));
@@ -89,8 +92,18 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     audit: auditor(db),
   };
   const health = { problems: () => harness.problems };
-  const admin = await buildAdminApp({ deps, log, sessions, live, health, features: options.features ?? [], uiDir: options.uiDir });
-  const publicApp = await buildPublicApp({ deps, log, features: options.publicFeatures ?? [] });
+  const metrics = new Metrics(deps);
+  const admin = await buildAdminApp({
+    deps,
+    log,
+    sessions,
+    live,
+    health,
+    metrics,
+    features: options.features ?? [],
+    uiDir: options.uiDir,
+  });
+  const publicApp = await buildPublicApp({ deps, log, metrics, features: options.publicFeatures ?? [] });
   let logins = 0;
   const harness: Harness = {
     dataDir,
@@ -109,7 +122,9 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       const token = sessions.create(id, '127.0.0.1', 'test', Date.now());
       return { id, headers: { cookie: `${SESSION_COOKIE}=${token}` } };
     },
-    key: (...scopes) => ({ authorization: `Bearer ${createKey(db, { name: 'test', scopes, createdBy: null }).key}` }),
+    key: (...scopes) => ({
+      authorization: `Bearer ${createKey(db, { name: 'test', scopes, createdBy: null }).key}`,
+    }),
     async close() {
       await Promise.all([admin.close(), publicApp.close()]);
       spool.close();
@@ -132,5 +147,10 @@ export async function call(
 ): Promise<{ status: number; headers: Record<string, unknown>; text: string; body: any }> {
   const response = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
   const json = String(response.headers['content-type'] ?? '').includes('json');
-  return { status: response.statusCode, headers: response.headers, text: response.body, body: json ? response.json() : undefined };
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    text: response.body,
+    body: json ? response.json() : undefined,
+  };
 }

@@ -1,0 +1,37 @@
+/**
+ * One process at a time: an exclusive lock on a file, held by the operating system for as long as the process lives,
+ * so that kill -9 frees it and no stale file can wedge a start. Node has no flock; SQLite has, and we carry it anyway.
+ */
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+
+export interface FileLock {
+  release(): void;
+}
+
+/** Takes the lock, or answers undefined when another process holds it. */
+export function tryLock(file: string): FileLock | undefined {
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
+  const db = new Database(file, { timeout: 0 });
+  try {
+    // A transaction that is never committed: the file stays empty, the lock stays held.
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) return undefined;
+    throw error;
+  }
+  return { release: () => db.close() };
+}
+
+/** The same, but gives the other process `ms` to end. */
+export async function waitForLock(file: string, ms: number): Promise<FileLock | undefined> {
+  const until = Date.now() + ms;
+  for (;;) {
+    const lock = tryLock(file);
+    if (lock || Date.now() >= until) return lock;
+    await wait(50);
+  }
+}
