@@ -4,6 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 import type { Static } from 'typebox';
+import { dkimRecordValue } from '../../mta/index.ts';
 import type { DnsRecord } from './schemas.ts';
 
 export type RecordPurpose = 'dkim' | 'spf' | 'dmarc' | 'return-path-mx' | 'return-path-spf';
@@ -43,7 +44,7 @@ export function wantedRecords(names: DomainNames): WantedRecord[] {
       purpose: 'dkim',
       type: 'TXT',
       name: `${names.dkimSelector}._domainkey.${domain}`,
-      value: `v=DKIM1; k=rsa; p=${names.dkimPublicKey}`,
+      value: dkimRecordValue(names.dkimPublicKey),
       required: true,
     },
     // SPF proper is asked of the return path (RFC 7208 §2.4); docomo and others look at the From domain too.

@@ -124,7 +124,6 @@ function sandboxRoutes(app: App, deps: Deps): void {
       return reply
         .header('content-security-policy', MAIL_CSP)
         .header('referrer-policy', 'no-referrer')
-        .header('cache-control', 'private, no-store')
         .type('text/html; charset=utf-8')
         .send(html);
     },
@@ -138,7 +137,6 @@ function sandboxRoutes(app: App, deps: Deps): void {
     async ({ params }, reply) =>
       reply
         .header('x-content-type-options', 'nosniff')
-        .header('cache-control', 'private, no-store')
         .type('text/plain; charset=utf-8')
         .send(messageSource(mail(), params.id)),
   );
