@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => h.close());
 
 const get = (path: string, headers = admin) => call(h.admin, 'GET', `/api/v1${path}`, headers);
-const post = (path: string, body?: unknown, headers = admin) =>
+const post = (path: string, body?: object, headers = admin) =>
   call(h.admin, 'POST', `/api/v1${path}`, headers, body);
 const audited = () =>
   h.db.$client.prepare('SELECT action, target, detail FROM audit_log ORDER BY id DESC LIMIT 1').get() as {
