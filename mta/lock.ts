@@ -10,6 +10,9 @@ export interface FileLock {
   release(): void;
 }
 
+/** Keeps the handles of locks that nobody refers to any more: a collected one would be closed, and its lock be gone. */
+const held = new Set<Database.Database>();
+
 /** Takes the lock, or answers undefined when another process holds it. */
 export function tryLock(file: string): FileLock | undefined {
   closeSync(openSync(file, 'a', 0o600));
@@ -23,7 +26,13 @@ export function tryLock(file: string): FileLock | undefined {
     if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) return undefined;
     throw error;
   }
-  return { release: () => db.close() };
+  held.add(db);
+  return {
+    release() {
+      held.delete(db);
+      db.close();
+    },
+  };
 }
 
 /** The same, but gives the other process `ms` to end. */

@@ -1,6 +1,8 @@
 /** The MTA process: opens the spool, starts the sandbox and the dispatcher, and talks with the server over IPC. */
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { readMtaConfig } from './config.ts';
+import { waitForLock } from './lock.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
 import { createResolver } from './routing/dns.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
@@ -9,11 +11,21 @@ import type { FromMta, ToMta } from './types.ts';
 
 /** ms that mails in flight get to finish at a drain */
 const DRAIN = 6000;
+/** ms that the MTA of a server that was killed gets to end: longer than its drain */
+const TAKEOVER = 15_000;
 /** ms between two notes to the server that the ledger has grown */
 const SETTLED_EVERY = 50;
 
 const config = readMtaConfig(process.env);
 const log = pino({ name: 'mta', level: config.log });
+const leave = (): never => process.exit(0);
+// The server died before we had begun.
+process.once('disconnect', leave);
+// Two MTAs on one spool would send everything twice. The one of a server that was killed drains for some seconds more.
+if (!(await waitForLock(join(config.dataDir, 'mta.lock'), TAKEOVER))) {
+  log.fatal('another MTA runs on this data folder');
+  process.exit(1);
+}
 const db = openSpoolDb(config.dataDir);
 const sandbox = await startSandbox({ dataDir: config.dataDir });
 const post = (message: FromMta): void => {
@@ -64,6 +76,7 @@ process.on('message', (message: ToMta) => {
   }
 });
 // The server died: a new one will start a new MTA, so two must never send from one spool.
+process.off('disconnect', leave);
 process.on('disconnect', () => void drain());
 // Signals sent to the whole process group are the server's to handle: it asks for the drain.
 process.on('SIGINT', () => {});
