@@ -137,12 +137,15 @@ export const TestBody = Type.Object({
   to: Type.Array(Type.String({ minLength: 3, maxLength: 320 }), { minItems: 1, maxItems: 10 }),
   subscriberId: Type.Optional(Id),
 });
+/** Mails handed to the MTA. */
+export const TestResult = Type.Object({ accepted: Type.Integer() });
 export const StartBody = Type.Object({
   overrides: Type.Optional(
     Type.Array(Type.Object({ code: Type.String(), reason: Type.String({ minLength: 1 }) })),
   ),
 });
-export const ScheduleBody = Type.Object({ at: Time });
+/** Overrides as for a start: they hold when the time has come. */
+export const ScheduleBody = Type.Object({ at: Time, ...StartBody.properties });
 
 export const Report = Type.Object({
   campaign: CampaignSummary,

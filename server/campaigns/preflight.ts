@@ -1,0 +1,187 @@
+/**
+ * The check before sending. Its findings are shown in the review step, stop a start, and are the same by API. Logic
+ * knows the campaign, the audience's size and the delivery settings; it changes nothing.
+ */
+import type { ContentError } from '../../mta/index.ts';
+import { parseAddress } from '../../mta/index.ts';
+import type { FieldError } from '../errors.ts';
+import type { Finding } from './schemas.ts';
+
+export interface PreflightInput {
+  from: { name: string; address: string };
+  replyTo: string;
+  subject: string;
+  html: string;
+  text: string;
+  listIds: readonly number[];
+  /** those of `listIds` that exist */
+  knownListIds: readonly number[];
+  /** undefined: no need to count (no list) */
+  recipients: number | undefined;
+  compiled: { ok: true; variables: readonly string[] } | { ok: false; errors: readonly ContentError[] };
+  /** Liquid names that a subscriber can bring */
+  knownVariables: readonly string[];
+  mode: 'sandbox' | 'live';
+  stopped: boolean;
+  publicUrl: string;
+  sendingDomains: readonly string[];
+}
+
+/** Gmail cuts a message whose HTML is longer, and the unsubscribe link with it. */
+const HTML_CLIPPED_BYTES = 102 * 1024;
+
+/** Every finding, errors first. */
+export function preflight(input: PreflightInput): Finding[] {
+  const findings = [
+    ...checkAddresses(input),
+    ...checkContent(input),
+    ...checkAudience(input),
+    ...checkDelivery(input),
+  ];
+  return findings.sort((a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'));
+}
+
+/** Whether the addresses can stand in a header is the compiler's to say (checkContent). */
+function* checkAddresses(input: PreflightInput): Generator<Finding> {
+  const { address, name } = input.from;
+  const parsed = parseAddress(address);
+  if (address.trim() === '') yield error('from-missing', '/from/address', 'There is no From address');
+  if (!parsed.ok) return;
+  if (!input.sendingDomains.includes(parsed.domain)) yield sendingDomainMissing(input, parsed.domain);
+  if (name.trim() === '') {
+    yield warning(
+      'from-name-missing',
+      '/from/name',
+      'There is no sender name: inboxes show the bare address',
+    );
+  }
+}
+
+/** Unsigned mail is refused by the large providers; overridable, as a relay behind us may sign. */
+function sendingDomainMissing(input: PreflightInput, domain: string): Finding {
+  const message = `${domain} is not a sending domain, so the mail goes out without a DKIM signature`;
+  return {
+    code: 'sending-domain-missing',
+    level: input.mode === 'live' ? 'error' : 'warning',
+    pointer: '/from/address',
+    message,
+    overridable: input.mode === 'live',
+    value: domain,
+  };
+}
+
+function* checkContent(input: PreflightInput): Generator<Finding> {
+  if (input.subject.trim() === '') yield error('subject-missing', '/subject', 'There is no subject');
+  const empty = input.html.trim() === '' && input.text.trim() === '';
+  if (empty) {
+    yield error('content-missing', '/html', 'There is neither HTML nor text');
+  }
+  if (!input.compiled.ok) {
+    for (const { field, message, line, column } of input.compiled.errors) {
+      // Named above in plainer words.
+      if ((empty && field === 'html') || (field === 'from' && input.from.address.trim() === '')) continue;
+      yield { ...error(contentCode(field), contentPointer(field), message), line, column };
+    }
+  } else {
+    for (const variable of input.compiled.variables) {
+      if (input.knownVariables.includes(variable)) continue;
+      const where = input.html.includes(variable)
+        ? '/html'
+        : input.text.includes(variable)
+          ? '/text'
+          : '/subject';
+      yield {
+        ...warning('variable-unknown', where, `No subscriber has “${variable}”: it stays empty`),
+        value: variable,
+      };
+    }
+  }
+  const bytes = Buffer.byteLength(input.html);
+  if (bytes > HTML_CLIPPED_BYTES) {
+    yield {
+      ...warning('html-large', '/html', 'Gmail cuts messages whose HTML is longer than 102 KB'),
+      value: String(bytes),
+    };
+  }
+}
+
+function* checkAudience(input: PreflightInput): Generator<Finding> {
+  if (input.listIds.length === 0) {
+    yield error('list-missing', '/listIds', 'No list is chosen');
+    return;
+  }
+  for (const [position, id] of input.listIds.entries()) {
+    if (!input.knownListIds.includes(id)) {
+      yield {
+        ...error('list-unknown', `/listIds/${position}`, `List ${id} does not exist`),
+        value: String(id),
+      };
+    }
+  }
+  if (input.recipients === 0) yield error('audience-empty', '/listIds', 'Nobody would get it');
+}
+
+function* checkDelivery(input: PreflightInput): Generator<Finding> {
+  if (input.stopped) {
+    yield warning('delivery-stopped', '', 'The emergency stop is on: nothing leaves until it is lifted');
+  }
+  if (input.mode === 'live' && isLocal(input.publicUrl)) {
+    yield {
+      ...error(
+        'public-url-local',
+        '',
+        'Readers cannot reach the public address, so links and unsubscribing would fail for them',
+      ),
+      overridable: true,
+      value: input.publicUrl,
+    };
+  }
+}
+
+/** A host that only this machine or no resolver knows; private networks may well be meant (mail inside a company). */
+function isLocal(url: string): boolean {
+  const host = URL.canParse(url) ? new URL(url).hostname : '';
+  return (
+    host === '' ||
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    /^(127\.|\[::1\]$|0\.0\.0\.0$)/.test(host)
+  );
+}
+
+/** JSON pointer into the campaign for a compile error's field. */
+export function contentPointer(field: ContentError['field']): string {
+  return field === 'from' ? '/from/address' : `/${field}`;
+}
+
+export function contentCode(field: ContentError['field']): string {
+  if (field === 'from') return 'from-invalid';
+  return field === 'replyTo' ? 'reply-to-invalid' : 'content-invalid';
+}
+
+/** Errors that nobody took on himself. */
+export function unresolved(findings: readonly Finding[], overridden: ReadonlySet<string>): Finding[] {
+  return findings.filter(
+    (finding) => finding.level === 'error' && !(finding.overridable && overridden.has(finding.code)),
+  );
+}
+
+export function asFieldError(finding: Finding): FieldError {
+  const { code, pointer, message, value, line, column } = finding;
+  return {
+    pointer,
+    code,
+    message,
+    ...(value === undefined ? {} : { value }),
+    ...(line === undefined ? {} : { line }),
+    ...(column === undefined ? {} : { column }),
+  };
+}
+
+function error(code: string, pointer: string, message: string): Finding {
+  return { code, level: 'error', pointer, message, overridable: false };
+}
+
+function warning(code: string, pointer: string, message: string): Finding {
+  return { code, level: 'warning', pointer, message, overridable: false };
+}
