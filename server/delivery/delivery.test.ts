@@ -1,23 +1,29 @@
 import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Sandbox, startSandbox } from '../../mta/sandbox/sandbox.ts';
+import { type DnsServer, startDnsServer } from '../../mta/test/dns-server.ts';
 import { campaigns, routes, sendingDomains, subscribers } from '../db/schema.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
 import { deliveryRoutes } from './routes.ts';
 
 let h: Harness;
+let dns: DnsServer;
 let admin: Record<string, string>;
 let viewer: Record<string, string>;
 
 beforeAll(async () => {
+  dns = await startDnsServer({});
   h = await startHarness({
     features: [deliveryRoutes],
-    env: { TODOKE_PUBLIC_URL: 'https://mail.example.jp' },
+    env: { TODOKE_PUBLIC_URL: 'https://mail.example.jp', TODOKE_DNS: dns.address },
   });
   admin = (await h.login('administrator')).headers;
   viewer = (await h.login('viewer')).headers;
 });
-afterAll(() => h.close());
+afterAll(async () => {
+  await h.close();
+  await dns.stop();
+});
 
 const get = (path: string, headers = admin) => call(h.admin, 'GET', `/api/v1${path}`, headers);
 const post = (path: string, body?: object, headers = admin) =>
@@ -302,6 +308,53 @@ describe('sending domains', () => {
     ['a domain that is there', { domain: 'example.jp' }, 409, 'already-exists'],
   ])('refuses %s', async (_name, body, status, code) => {
     expect(await post('/sending-domains', body)).toMatchObject({ status, body: { code } });
+  });
+
+  it('asks the DNS for each record, every time anew, and keeps what it found', async () => {
+    const row = h.db.select().from(sendingDomains).get()!;
+    const check = async () => {
+      const { body } = await post(`/sending-domains/${row.id}/check`);
+      return Object.fromEntries(
+        body.records.map((record: { purpose: string; state: string }) => [record.purpose, record.state]),
+      );
+    };
+    const nothing = {
+      dkim: 'missing',
+      spf: 'missing',
+      dmarc: 'missing',
+      'return-path-mx': 'missing',
+      'return-path-spf': 'missing',
+    };
+    expect(await check()).toEqual(nothing);
+
+    const key = `v=DKIM1; k=rsa; p=${row.dkimPublicKey}`;
+    Object.assign(dns.zone, {
+      'k1._domainkey.example.jp': { TXT: [[key.slice(0, 255), key.slice(255)]] },
+      'example.jp': { TXT: ['v=spf1 include:bounce.example.jp ~all', 'unrelated'] },
+      '_dmarc.example.jp': { TXT: ['v=DMARC1; p=none'] },
+      'mail.example.jp': { A: ['192.0.2.7'] },
+      'bounce.example.jp': { MX: [[10, 'mx.elsewhere.example']], TXT: ['v=spf1 ip4:192.0.2.0/28 -all'] },
+    });
+    expect(await check()).toEqual({
+      dkim: 'ok',
+      spf: 'ok',
+      dmarc: 'ok',
+      'return-path-mx': 'different',
+      'return-path-spf': 'ok',
+    });
+    dns.failures.set('example.jp', 'SERVFAIL');
+    expect((await check()).spf).toBe('error');
+
+    const { body } = await get(`/sending-domains/${row.id}`, viewer);
+    expect(Date.parse(body.checkedAt)).toBeGreaterThan(0);
+    expect(
+      body.records.find((record: { purpose: string }) => record.purpose === 'return-path-mx'),
+    ).toMatchObject({
+      state: 'different',
+      found: ['10 mx.elsewhere.example'],
+    });
+    expect(audited()).toMatchObject({ action: 'sending-domain.check' });
+    expect((await post('/sending-domains/999/check')).status).toBe(404);
   });
 
   it('stays while a campaign sends from it, then goes', async () => {
