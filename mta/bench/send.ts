@@ -12,8 +12,8 @@ import { parseArgs, promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import { Api } from '../../scripts/api.ts';
 import { startAppliance } from '../../scripts/appliance.ts';
+import { startSmtpSink } from '../test/smtp-sink.ts';
 import { watchMemory } from './lib/memory.ts';
-import { startSink } from './lib/sink.ts';
 
 const { values } = parseArgs({
   options: {
@@ -33,7 +33,7 @@ const LINKS = ['rice', 'chestnut', 'oyster', 'members'].map(
 const SENTENCE = '今年の夏は日照に恵まれ、粒のそろった甘みのある米に育ちました。';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'todoke-bench-'));
-const sink = await startSink();
+const sink = await startSmtpSink();
 try {
   const sent = await sendCampaign();
   const limitPerSec = await measureLimit(sent.bytes);
