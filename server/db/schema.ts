@@ -192,7 +192,9 @@ export const suppressions = sqliteTable(
   'suppressions',
   {
     id: id(),
+    /** normalised; `hash:` and a keyed hash once the person was erased, until the address comes back */
     emailKey: text('email_key').notNull(),
+    /** '' once the person was erased */
     email: text('email').notNull(),
     reason: text('reason').notNull(),
     /** `all` mail or `marketing` only; a list's unsubscribes live in memberships */
@@ -205,6 +207,15 @@ export const suppressions = sqliteTable(
   },
   (t) => [uniqueIndex('suppressions_key').on(t.emailKey, t.scope)],
 );
+
+/**
+ * Who was erased in the last days, by keyed hash (suppression/hashed-key.ts): the spool goes on stopping mail to them
+ * for a week, which must end when the address comes back.
+ */
+export const erasedAddresses = sqliteTable('erased_addresses', {
+  keyHash: text('key_hash').primaryKey(),
+  at: integer('at').notNull(),
+});
 
 // ---- campaigns
 
