@@ -28,6 +28,7 @@ import {
   checkCredentials,
   createUser,
   deleteUser,
+  findUser,
   getUser,
   listUsers,
   normalizeEmail,
@@ -59,7 +60,9 @@ export const sessionRoutes =
         byAddress.begin(request.ip, now);
         const user = await checkCredentials(deps.db, email, request.body.password);
         if (!user) {
-          deps.audit(request, 'session.refuse', 'session', { email });
+          // Not what was typed: people type their password there, too.
+          const known = findUser(deps.db, email);
+          deps.audit(request, 'session.refuse', known ? `user:${known.id}` : 'session');
           throw new AppError('wrong-credentials');
         }
         byAccount.clear(email);

@@ -36,6 +36,14 @@ export function getUser(db: Db, id: number): UserRow {
   return row;
 }
 
+export function findUser(db: Db, email: string): UserRow | undefined {
+  return db
+    .select()
+    .from(users)
+    .where(eq(users.email, normalizeEmail(email)))
+    .get();
+}
+
 /** @throws AppError address-invalid, already-exists */
 export async function createUser(
   db: Db,
@@ -53,7 +61,7 @@ export async function createUser(
     ]);
   }
   const exists = () => {
-    if (!db.select({ id: users.id }).from(users).where(eq(users.email, email)).get()) return;
+    if (!findUser(db, email)) return;
     throw new AppError('already-exists', `There is already a user ${email}`, [
       { pointer: '/email', code: 'already-exists', message: 'is already a user', value: email },
     ]);
@@ -145,11 +153,7 @@ export async function checkCredentials(
   email: string,
   password: string,
 ): Promise<UserRow | undefined> {
-  const row = db
-    .select()
-    .from(users)
-    .where(eq(users.email, normalizeEmail(email)))
-    .get();
+  const row = findUser(db, email);
   if (!row || row.disabledAt !== null) {
     await wasteVerification(password);
     return undefined;

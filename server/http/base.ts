@@ -103,20 +103,22 @@ export async function createBase(options: BaseOptions): Promise<App> {
   return app;
 }
 
-/** V8's own message quotes the text, which may hold a password: only the place is told. */
+/** V8's own message quotes the text, which may hold a password: only the place or the character is told. */
 function malformedJson(text: string): AppError {
-  let place = '';
+  return new AppError('invalid-request', `The body is not valid JSON: ${whatIsWrong(text)}`);
+}
+
+function whatIsWrong(text: string): string {
   try {
     JSON.parse(text);
-    place = ': the keys __proto__ and constructor are not allowed';
   } catch (error) {
-    const position = /position (\d+)/.exec((error as Error).message)?.[1];
-    const before = position === undefined ? undefined : text.slice(0, Number(position));
-    if (before !== undefined) {
-      place = ` at line ${before.split('\n').length}, column ${before.length - before.lastIndexOf('\n')}`;
-    } else place = ': it ends too early';
+    const { message } = error as Error;
+    const place = /\(line (\d+) column (\d+)\)/.exec(message);
+    if (place) return `line ${place[1]}, column ${place[2]}`;
+    const token = /^Unexpected token '(.)'/u.exec(message)?.[1];
+    return token ? `unexpected ${token}` : 'it ends too early';
   }
-  return new AppError('invalid-request', `The body is not valid JSON${place}`);
+  return 'the keys __proto__ and constructor are not allowed';
 }
 
 /** Bytes that are no HTTP never reach a route: answered here, on the bare socket. */

@@ -78,22 +78,26 @@ interface VerboseError extends FastifySchemaValidationError {
   parentSchema?: Record<string, unknown>;
 }
 
+/** Keywords that say: the value is of another kind than this branch of the union. */
+const OTHER_KIND = new Set(['type', 'const', 'enum']);
+
 /**
- * AJV's errors as fields. A failed union yields one error a branch: they become one that names what is allowed,
- * unless a branch failed deeper inside, which is the better answer.
+ * AJV's errors as fields. A failed union yields errors for each of its branches. When the value is of a branch's kind,
+ * that branch's errors are the answer; when it is of none, one error that names what is allowed.
  */
 export function fieldErrors(validation: FastifySchemaValidationError[], context: string): FieldError[] {
   const all = validation as VerboseError[];
   const unions = all.filter((error) => error.keyword === 'anyOf');
-  const inUnion = (error: VerboseError) =>
+  const unionOf = (error: VerboseError) =>
     unions.find((union) => union !== error && error.schemaPath.startsWith(`${union.schemaPath}/`));
-  const deeper = (union: VerboseError) =>
-    all.some((error) => inUnion(error) === union && error.instancePath.length > union.instancePath.length);
+  const isDetail = (error: VerboseError, union: VerboseError) =>
+    error.instancePath !== union.instancePath || !OTHER_KIND.has(error.keyword);
+  const hasDetails = (union: VerboseError) => all.some((error) => unionOf(error) === union && isDetail(error, union));
   return all
     .filter((error) => {
-      if (error.keyword === 'anyOf' && deeper(error)) return false;
-      const union = inUnion(error);
-      return !union || error.instancePath.length > union.instancePath.length;
+      if (error.keyword === 'anyOf' && hasDetails(error)) return false;
+      const union = unionOf(error);
+      return !union || isDetail(error, union);
     })
     .map((error) => fieldError(error, context));
 }
