@@ -105,8 +105,9 @@ class QuotedPrintablePart implements PartEncoder {
     writer.write(this.#literals[0]!);
     for (let i = 0; i < values.length; i++) {
       writeQuotedPrintable(writer, values[i]!);
-      softBreak(writer);
-      writer.write(this.#literals[i + 1]!);
+      const next = this.#literals[i + 1]!;
+      if (next[0] !== CR) softBreak(writer);
+      writer.write(next);
     }
   }
 
@@ -115,7 +116,7 @@ class QuotedPrintablePart implements PartEncoder {
   }
 }
 
-/** So that the next piece starts a line, whatever it is. */
+/** So that the next piece starts a line; one that is a line break anyway needs none. */
 function softBreak(writer: ByteWriter): void {
   if (writer.length === 0 || writer.bytes[writer.length - 1] === LF) return;
   writer.reserve(3);

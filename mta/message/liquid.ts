@@ -3,7 +3,7 @@
  * outputs (nearly all are) is also compiled to segments, which are filled thirty times faster than liquidjs renders;
  * a property test proves that both give the same result.
  */
-import type { Context, Emitter, Template, TopLevelToken } from 'liquidjs';
+import type { Context, Emitter, Filter, Template, TopLevelToken } from 'liquidjs';
 import {
   CommentTag,
   InlineCommentTag,
@@ -262,19 +262,22 @@ function toOutput(template: Template, escaped: boolean): ((scope: Scope) => stri
     return segments && ((scope) => scope.tracking.clickUrl(template.index, fill(segments, scope)));
   }
   if (!(template instanceof LiquidOutput)) return null;
-  const lookup = toLookup(template, escaped);
+  const { filters } = template.value;
+  const raw = filters.at(-1)?.raw === true;
+  // an escaping engine appends its own filter unless the last one is `raw`
+  const lookup = toLookup(template, raw || escaped ? filters.slice(0, -1) : filters);
   if (!lookup) return null;
-  return escaped ? (scope) => escapeHtml(stringify(lookup(scope))) : (scope) => stringify(lookup(scope));
+  return escaped && !raw
+    ? (scope) => escapeHtml(stringify(lookup(scope)))
+    : (scope) => stringify(lookup(scope));
 }
 
 /** `{{ name }}` or `{{ name | default: "…" }}` or `{{ name | default: other }}`, else null. */
-function toLookup(output: LiquidOutput, escaped: boolean): Lookup | null {
-  const { initial, filters } = output.value;
-  // the engine appends its escape filter
-  const own = escaped ? filters.slice(0, -1) : filters;
-  if (initial.postfix.length !== 1 || own.length > 1) return null;
-  const value = variableLookup(initial.postfix[0]);
-  const filter = own[0];
+function toLookup(output: LiquidOutput, filters: Filter[]): Lookup | null {
+  const { postfix } = output.value.initial;
+  if (postfix.length !== 1 || filters.length > 1) return null;
+  const value = variableLookup(postfix[0]);
+  const filter = filters[0];
   if (!value || !filter) return value;
   const argument = filter.args[0];
   if (filter.name !== 'default' || filter.args.length !== 1 || Array.isArray(argument)) return null;
@@ -283,10 +286,8 @@ function toLookup(output: LiquidOutput, escaped: boolean): Lookup | null {
   if (!fallback) return null;
   return (scope) => {
     const found = value(scope);
-    const missing =
-      typeof found === 'string' || Array.isArray(found)
-        ? found.length === 0
-        : found == null || found === false;
+    const sized = typeof found === 'string' || Array.isArray(found);
+    const missing = sized ? found.length === 0 : found == null || found === false;
     return missing ? fallback(scope) : found;
   };
 }

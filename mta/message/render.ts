@@ -124,11 +124,14 @@ export function renderMessage(
   };
 }
 
-/** Signature, headers, empty line and body, as they follow DATA (no stuffing needed, no final dot). */
-export async function buildSigned(rendered: RenderedMessage, signer: DkimSigner): Promise<Buffer> {
+/** Signature (when there is a signer), headers, empty line and body, as they follow DATA: no stuffing needed, no final dot. */
+export async function buildSigned(
+  rendered: RenderedMessage,
+  signer: DkimSigner | undefined,
+): Promise<Buffer> {
   const { headers, body, canonicalBody } = rendered;
-  const signature = await signer.sign(headers, body, canonicalBody);
-  const head = `${signature}\r\n${headers}\r\n`;
+  const signature = signer ? `${await signer.sign(headers, body, canonicalBody)}\r\n` : '';
+  const head = `${signature}${headers}\r\n`;
   const length = Buffer.byteLength(head);
   const message = Buffer.allocUnsafe(length + body.length);
   message.write(head, 0, rendered.utf8 ? 'utf8' : 'latin1');

@@ -39,7 +39,7 @@ export function textFromHtml(html: string): string {
     from = span.end;
   });
   marked += html.slice(from);
-  const converted = literalLiquid(convert(marked, OPTIONS).trim());
+  const converted = literalLiquid(convert(marked, OPTIONS));
   const restore = (tags: boolean) =>
     converted.replace(new RegExp(`${OPEN}(\\d+)${CLOSE}`, 'gu'), (_, i: string) => {
       const { begin, end, kind } = spans[Number(i)]!;
@@ -47,6 +47,6 @@ export function textFromHtml(html: string): string {
       // what `raw` guarded is protected by now
       return kind === 'output' || (tags && !/^\{%-?\s*(?:end)?raw\b/.test(token)) ? token : '';
     });
-  const text = restore(true);
-  return checkTemplate(text, 'plain').problem ? restore(false) : text;
+  const text = restore(true).trim();
+  return checkTemplate(text, 'plain').problem ? restore(false).trim() : text;
 }

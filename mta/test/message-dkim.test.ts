@@ -1,0 +1,176 @@
+import { createPublicKey } from 'node:crypto';
+import fc from 'fast-check';
+import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { compileContent } from '../message/compile.ts';
+import {
+  canonicalizeBody,
+  createDkimSigner,
+  type DkimKey,
+  type DkimSigner,
+  dkimRecordValue,
+  generateDkimKey,
+} from '../message/dkim.ts';
+import { buildSigned, renderMessage } from '../message/render.ts';
+import { createTokenKey } from '../message/token.ts';
+import type { ContentSource, MergeValues } from '../types.ts';
+
+let key: DkimKey;
+let signer: DkimSigner;
+beforeAll(async () => {
+  key = await generateDkimKey();
+  signer = createDkimSigner({ domain: 'example.jp', selector: 'todoke', privateKey: key.privateKey });
+});
+
+/** mailauth's verdict, with our DNS record and nothing else. */
+async function verify(message: Buffer) {
+  const resolver = async (name: string, type: string) => {
+    if (name === 'todoke._domainkey.example.jp' && type === 'TXT') return [[dkimRecordValue(key.publicKey)]];
+    throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
+  };
+  const { results } = await dkimVerify(message, { resolver });
+  return results[0]?.status;
+}
+
+async function send(source: Partial<ContentSource>, merge: MergeValues = {}): Promise<Buffer> {
+  const result = compileContent({
+    from: { name: '届け株式会社', address: 'news@example.jp' },
+    subject: 'Hello',
+    track: { opens: true, clicks: true },
+    ...source,
+  });
+  if (!result.ok) throw new Error(JSON.stringify(result.errors));
+  const rendered = renderMessage(
+    result.content,
+    {
+      jobId: 1,
+      publicUrl: 'https://t.example.jp',
+      tokenKey: createTokenKey(),
+      domain: { returnPathDomain: 'b.example.jp' },
+    },
+    { deliveryId: 2, subscriberId: 3, listId: 4, address: 'taro@example.com', merge, createdAt: Date.now() },
+  );
+  return buildSigned(rendered, signer);
+}
+
+const japanese = '秋の新作コレクションのご案内です。髙島屋 ① ㈱ ～ 😀\n'.repeat(20);
+const list = { id: 'list-4', name: '毎週のお知らせと限定のご案内をお届けするリスト' };
+const pdf = {
+  filename: '案内書 2026年秋.pdf',
+  contentType: 'application/pdf',
+  content: Buffer.alloc(5000, 1).toString('base64'),
+};
+
+describe('an independent verifier accepts', () => {
+  it.each<[string, Partial<ContentSource>, MergeValues?]>([
+    ['text', { text: 'Hello' }],
+    ['HTML', { html: '<img src="x">' }],
+    [
+      'both, with links',
+      { html: '<p>x <a href="https://example.jp/{{ name }}">y</a></p>', list },
+      { name: '山田' },
+    ],
+    ['Japanese', { subject: japanese, html: `<p>${japanese}</p>`, text: japanese, list, feedbackId: 'c1' }],
+    [
+      'a long ASCII subject',
+      { subject: 'The quick brown fox jumps over the lazy dog. '.repeat(20), text: 'x' },
+    ],
+    ['a subject of one long word', { subject: 'a'.repeat(3000), text: 'x' }],
+    ['an attachment', { text: japanese, attachments: [pdf] }],
+    ['inline image and attachment', { html: '<img src="cid:a">', attachments: [{ ...pdf, cid: 'a' }, pdf] }],
+    [
+      'own header fields',
+      { text: 'x', replyTo: 'desk@example.jp', headers: { 'X-A': 'b  c', References: '<a@b.c>' } },
+    ],
+    ['trailing blanks and empty lines', { text: 'a \t\n\n b  c\t\td \n.\n\n\n\n{{ x }}' }, { x: '\n\n \n' }],
+    ['a value that is the whole text', { text: '{{ x }}' }, { x: '' }],
+    ['a value of many lines', { text: '{% if x %}{{ x }}{% endif %}', list }, { x: 'a\rb\nc\r\n\r\n' }],
+    ['an address that needs SMTPUTF8', { text: 'x' }, {}],
+  ])('%s', async (_, source, merge) => {
+    expect(await verify(await send(source, merge))).toMatchObject({ result: 'pass', aligned: 'example.jp' });
+  });
+
+  it('any fields and any body (relaxed/relaxed as RFC 6376 has it)', async () => {
+    const word = fc.string({
+      unit: fc.constantFrom('a', 'B', ':', '=', ' ', '  ', '\t', ';', '\r\n ', '\r\n\t'),
+      maxLength: 20,
+    });
+    const line = fc.string({
+      unit: fc.constantFrom('a', 'B', ' ', '  ', '\t', '.', '\r\n', '\r\n\r\n', ' \r\n'),
+      maxLength: 40,
+    });
+    await fc.assert(
+      fc.asyncProperty(word, word, line, async (subject, reply, body) => {
+        const clean = (text: string) => text.replace(/\r\n[ \t]+(?=\r\n|$)/g, '');
+        const headers = `From: a@example.jp\r\nSubject:${clean(subject)}\r\nReply-To:  x@y.jp ${clean(reply)}\r\nDate: x\r\n`;
+        const signature = await signer.sign(headers, Buffer.from(body));
+        const message = Buffer.from(`${signature}\r\n${headers}\r\n${body}`);
+        expect(await verify(message)).toMatchObject({ result: 'pass' });
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe('and refuses', () => {
+  it.each<[string, (message: string) => string]>([
+    ['another body', (message) => message.replace('Hello body', 'Hullo body')],
+    ['another subject', (message) => message.replace('Subject: Hello', 'Subject: Hullo')],
+    // oversigned: one more of them breaks the signature
+    ['a second Subject', (message) => `Subject: Fake\r\n${message}`],
+    ['a second From', (message) => `From: x@example.com\r\n${message}`],
+    [
+      'a second Content-Type',
+      (message) => message.replace('MIME-Version', 'Content-Type: text/html\r\nMIME-Version'),
+    ],
+    ['another one-click address', (message) => message.replace('/u/', '/u/X')],
+    ['another one-click post', (message) => message.replace('One-Click', 'Two-Click')],
+  ])('%s', async (_, change) => {
+    const message = (await send({ text: 'Hello body {{ unsubscribe_url }}', list })).toString();
+    expect(await verify(Buffer.from(message))).toMatchObject({ result: 'pass' });
+    const changed = change(message);
+    expect(changed).not.toBe(message);
+    expect((await verify(Buffer.from(changed)))?.result).not.toBe('pass');
+  });
+});
+
+it('h= covers both List-Unsubscribe fields (RFC 8058) and lists twice what must not be added', async () => {
+  const message = (await send({ text: 'x', list })).toString();
+  const names = /h=([^;]*);/.exec(message)![1]!.replace(/\s/g, '').split(':');
+  for (const name of ['list-unsubscribe', 'list-unsubscribe-post', 'list-id', 'feedback-id'])
+    expect(names).toContain(name);
+  for (const name of ['from', 'to', 'subject', 'date', 'message-id']) {
+    expect(names.filter((other) => other === name)).toHaveLength(2);
+  }
+  for (const line of message.slice(0, message.indexOf('\r\nDate:')).split('\r\n'))
+    expect(line.length).toBeLessThanOrEqual(78);
+});
+
+describe('relaxed canonical body (RFC 6376 §3.4.4)', () => {
+  it.each([
+    ['', ''],
+    ['\r\n\r\n', ''],
+    [' \t\r\n', ''],
+    ['a', 'a\r\n'],
+    ['a \t b\t\r\n\r\n\r\n', 'a b\r\n'],
+    [' a\r\n\r\nb ', ' a\r\n\r\nb\r\n'],
+  ])('%j', (body, canonical) => {
+    expect(canonicalizeBody(Buffer.from(body)).toString()).toBe(canonical);
+  });
+});
+
+it('makes RSA-2048 keys whose record fits the private key', () => {
+  const published = createPublicKey({
+    key: Buffer.from(key.publicKey, 'base64'),
+    format: 'der',
+    type: 'spki',
+  });
+  expect(createPublicKey(key.privateKey).equals(published)).toBe(true);
+  expect(published.asymmetricKeyDetails?.modulusLength).toBe(2048);
+  expect(dkimRecordValue(key.publicKey)).toMatch(/^v=DKIM1; k=rsa; p=[A-Za-z0-9+/]{390,}={0,2}$/);
+  expect(key.privateKey).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
+});
+
+it('refuses what is no private key', () => {
+  expect(() => createDkimSigner({ domain: 'example.jp', selector: 's', privateKey: 'nonsense' })).toThrow();
+});
