@@ -4,7 +4,7 @@
  * `crypto.sign` in the thread pool (RFC 6376 needs both), no queue, no template, no disk.
  *   node limit-client.ts PORT COUNT BYTES SOCKETS → {"seconds":…}
  */
-import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync, hash, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
@@ -21,21 +21,14 @@ const body = Buffer.from(
 
 let started = 0;
 
-/** One mail, signed: bytes for after the 354, with the final dot. */
-function makeMail(key: KeyObject): Promise<Buffer> {
-  const bodyHash = createHash('sha256').update(body).digest('base64');
+/** The signed head of one mail; the body is the same memory for all. */
+function makeHead(key: KeyObject): Promise<string> {
+  const bodyHash = hash('sha256', body, 'base64');
   const tag = `DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=bench.example.jp; s=limit;\r\n h=From:To:Subject; bh=${bodyHash}; b=`;
   return new Promise((resolve, reject) => {
     sign('sha256', Buffer.from(HEADER + tag), key, (error, signature) => {
       if (error) reject(error);
-      else
-        resolve(
-          Buffer.concat([
-            Buffer.from(`${tag}${signature.toString('base64')}\r\n${HEADER}\r\n`),
-            body,
-            Buffer.from('.\r\n'),
-          ]),
-        );
+      else resolve(`${tag}${signature.toString('base64')}\r\n${HEADER}\r\n`);
     });
   });
 }
@@ -46,24 +39,28 @@ async function run(): Promise<void> {
   await replies.expect(220);
   socket.write('EHLO limit.example.jp\r\n');
   await replies.expect(250);
-  let mail = next();
-  if (mail) socket.write(envelope(started));
-  while (mail) {
+  let head = next();
+  if (head) socket.write(envelope(started));
+  while (head) {
     for (const code of [250, 250, 354]) await replies.expect(code);
-    const ready = await mail;
+    const ready = await head;
     // The next is signed while this one travels; its envelope goes out behind the dot (RFC 2920 §3.1).
-    mail = next();
-    socket.write(mail ? Buffer.concat([ready, Buffer.from(envelope(started))]) : ready);
+    head = next();
+    socket.cork();
+    socket.write(ready);
+    socket.write(body);
+    socket.write(head ? `.\r\n${envelope(started)}` : '.\r\n');
+    socket.uncork();
     await replies.expect(250);
   }
   socket.end('QUIT\r\n');
   await once(socket, 'close');
 }
 
-function next(): Promise<Buffer> | undefined {
+function next(): Promise<string> | undefined {
   if (started === count) return undefined;
   started += 1;
-  return makeMail(privateKey);
+  return makeHead(privateKey);
 }
 
 const envelope = (number: number): string =>
