@@ -92,7 +92,8 @@ export function fieldErrors(validation: FastifySchemaValidationError[], context:
     unions.find((union) => union !== error && error.schemaPath.startsWith(`${union.schemaPath}/`));
   const isDetail = (error: VerboseError, union: VerboseError) =>
     error.instancePath !== union.instancePath || !OTHER_KIND.has(error.keyword);
-  const hasDetails = (union: VerboseError) => all.some((error) => unionOf(error) === union && isDetail(error, union));
+  const hasDetails = (union: VerboseError) =>
+    all.some((error) => unionOf(error) === union && isDetail(error, union));
   return all
     .filter((error) => {
       if (error.keyword === 'anyOf' && hasDetails(error)) return false;
