@@ -45,6 +45,8 @@ export interface Spool {
   stop(address: string, listId: number): void;
   /** The person came back. */
   unstop(address: string, listId: number): void;
+  /** Makes all calls within `work` (synchronous and short) one durable transaction: one wait for the disk. */
+  together<T>(work: () => T): T;
 
   /** Durable when it returns: callers batch (group commit). Answers the last ledger id. */
   recordEvents(events: LedgerEvent[]): number;

@@ -184,6 +184,7 @@ export function createSpool(db: Database): Spool {
     unstop(address, listId) {
       stop.immediate(address, listId, false, false);
     },
+    together: (work) => db.transaction(work).immediate(),
 
     recordEvents: (events) => record.immediate(events),
     readLedger: (afterId, limit): LedgerRow[] => reader.after(afterId, limit),

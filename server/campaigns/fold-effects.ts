@@ -4,92 +4,62 @@
  */
 import type { Statement } from 'better-sqlite3';
 import type { LedgerRow, Reason, Spool } from '../../mta/index.ts';
-import { parseAddress } from '../../mta/index.ts';
 import { unsubscribe } from '../audience/membership.ts';
 import type { Db } from '../deps.ts';
+import { suppress } from '../suppression/suppress.ts';
 
 /** Bounces that say: this mailbox does not exist. Others may pass (full, filtered, blocked). */
 const DEAD: ReadonlySet<Reason | ''> = new Set<Reason>(['unknown-user', 'moved', 'unknown-host', 'null-mx']);
 
-interface NewSuppression {
-  email: string;
-  reason: string;
-  scope: 'all' | 'marketing';
-  origin: 'bounce' | 'complaint';
-  ledgerId: number;
-  at: number;
-  /** lists whose queued mail stops, 0: all mail */
-  stops: number[];
-}
-
 export class FoldEffects {
   readonly #db: Db;
   readonly #spool: Spool;
-  readonly #suppress: Statement;
   readonly #email: Statement;
-  readonly #lists: Statement;
 
   constructor(db: Db, spool: Spool) {
     this.#db = db;
     this.#spool = spool;
-    this.#suppress = db.$client.prepare(
-      `INSERT INTO suppressions (email_key, email, reason, scope, origin, ledger_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (email_key, scope) DO NOTHING`,
-    );
     this.#email = db.$client.prepare('SELECT email FROM subscribers WHERE id = ?').pluck();
-    this.#lists = db.$client.prepare('SELECT list_id FROM memberships WHERE subscriber_id = ?').pluck();
   }
 
   /** True: somebody must not be mailed any more, so the MTA should look at its stops. */
   apply(rows: readonly LedgerRow[], campaignOf: (jobId: number) => number): boolean {
-    const suppressions = rows.flatMap((row) => this.#suppressionOf(row) ?? []);
-    const leaving = rows.filter((row) => row.kind === 'unsubscribed' && row.subscriberId > 0);
-    for (const row of leaving) {
-      unsubscribe(this.#db, this.#spool, {
-        subscriberId: row.subscriberId,
-        listId: row.listId === 0 ? 'all' : row.listId,
-        source: `campaign:${campaignOf(row.jobId)}`,
-        at: row.at,
-      });
-    }
-    if (suppressions.length > 0) this.#write(suppressions);
-    return suppressions.length > 0 || leaving.length > 0;
+    const effects = rows.flatMap((row) => this.#effectOf(row, campaignOf) ?? []);
+    if (effects.length === 0) return false;
+    // The spool commits first: after a crash in between, both are done again, while a stop that was noted here but not
+    // there would be lost.
+    this.#db.$client
+      .transaction(() => this.#spool.together(() => effects.forEach((effect) => void effect())))
+      .immediate();
+    return true;
   }
 
-  #suppressionOf(row: LedgerRow): NewSuppression | undefined {
-    if (row.kind === 'bounced' && DEAD.has(row.reason) && row.recipient !== '') {
-      const { recipient: email, reason, id: ledgerId, at } = row;
-      return { email, reason, scope: 'all', origin: 'bounce', ledgerId, at, stops: [0] };
+  #effectOf(row: LedgerRow, campaignOf: (jobId: number) => number): (() => void) | undefined {
+    const { kind, recipient, subscriberId, listId, reason, at, id: ledgerId } = row;
+    // '' when the person was erased since
+    if (kind === 'bounced' && DEAD.has(reason) && recipient !== '') {
+      const input = { email: recipient, scope: 'all', origin: 'bounce', reason, ledgerId, at } as const;
+      return () => suppress(this.#db, this.#spool, input);
     }
-    if (row.kind === 'complained' && row.subscriberId > 0) {
-      const email = this.#email.get(row.subscriberId) as string | undefined;
-      if (email) {
-        return {
-          email,
-          reason: 'complaint',
-          scope: 'marketing',
-          origin: 'complaint',
-          ledgerId: row.id,
-          at: row.at,
-          // Not list 0: a single message that the person asked for may still come.
-          stops: this.#lists.all(row.subscriberId) as number[],
-        };
-      }
+    if (subscriberId === 0) return undefined;
+    if (kind === 'complained') {
+      const email = this.#email.get(subscriberId) as string | undefined;
+      if (email === undefined) return undefined;
+      const input = {
+        email,
+        scope: 'marketing',
+        origin: 'complaint',
+        reason: 'complaint',
+        ledgerId,
+        at,
+      } as const;
+      return () => suppress(this.#db, this.#spool, input);
+    }
+    if (kind === 'unsubscribed') {
+      // Done already when the request was answered, unless a crash came in between or it came by mail.
+      const source = `campaign:${campaignOf(row.jobId)}`;
+      return () => unsubscribe(this.#db, this.#spool, { subscriberId, listId: listId || 'all', source, at });
     }
     return undefined;
-  }
-
-  #write(suppressions: readonly NewSuppression[]): void {
-    this.#db.$client
-      .transaction(() => {
-        for (const { email, reason, scope, origin, ledgerId, at, stops } of suppressions) {
-          const parsed = parseAddress(email);
-          const key = parsed.ok ? parsed.key : email.toLowerCase();
-          const { changes } = this.#suppress.run(key, email, reason, scope, origin, ledgerId, at);
-          // Before the commit: after a crash in between the row is new again, and so is the stop.
-          if (changes > 0) for (const listId of stops) this.#spool.stop(email, listId);
-        }
-      })
-      .immediate();
   }
 }

@@ -1,11 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { auditLog, campaignLinks, campaigns, sendingDomains, suppressions } from '../db/schema.ts';
+import {
+  addAttribute,
+  addList,
+  addPeople,
+  addPerson,
+  FakeMta,
+  workerContext,
+} from '../test/campaign-fixtures.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
 import { runEnqueue } from './enqueue.ts';
 import { reconcile } from './lifecycle.ts';
 import { campaignRoutes } from './routes.ts';
 import { startDueCampaigns } from './schedule.ts';
-import { addAttribute, addList, addPeople, addPerson, FakeMta, workerContext } from './testing.ts';
 
 const BASE = '/api/v1/campaigns';
 let harness: Harness;

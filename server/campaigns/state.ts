@@ -1,6 +1,6 @@
 /**
- * What may be done with a campaign in which state, and what becomes of it. The one place that says so: routes ask it
- * before they act, and the UI reads the same table to know which buttons to show.
+ * What may be done with a campaign in which state, and what becomes of it. The one place that says so: everything asks it
+ * before it acts.
  *
  *   draft ⇄ scheduled → sending ⇄ paused → finished | cancelled
  *

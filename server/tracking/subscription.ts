@@ -2,6 +2,7 @@
 import type { Spool, TokenClaims } from '../../mta/index.ts';
 import { unsubscribe } from '../audience/membership.ts';
 import type { Db } from '../deps.ts';
+import { unsuppress } from '../suppression/suppress.ts';
 import { maskEmail, type Subscription } from './pages.ts';
 
 export type Scope = 'list' | 'all';
@@ -59,27 +60,28 @@ export class Subscriptions {
   undo(claims: TokenClaims, at: number, now: number): boolean {
     const reader = this.#reader(claims);
     if (!reader || !Number.isSafeInteger(at) || at > now || at < now - UNDO_FOR) return false;
-    const db = this.#db.$client;
-    const { lists, suppressed } = db
-      .transaction(() => ({
-        lists: db
+    const client = this.#db.$client;
+    return client
+      .transaction(() => {
+        const lists = client
           .prepare(
-            `UPDATE memberships SET state = 'subscribed'
+            `UPDATE memberships SET state = 'subscribed', unsubscribed_by = NULL
              WHERE subscriber_id = ? AND state = 'unsubscribed' AND unsubscribed_at = ? RETURNING list_id`,
           )
           .pluck()
-          .all(claims.subscriberId, at) as number[],
-        suppressed: db
+          .all(claims.subscriberId, at) as number[];
+        const suppression = client
           .prepare(
-            `DELETE FROM suppressions
+            `SELECT id FROM suppressions
              WHERE email_key = ? AND scope = 'marketing' AND origin = 'unsubscribe' AND created_at = ?`,
           )
-          .run(reader.emailKey, at).changes,
-      }))
+          .pluck()
+          .get(reader.emailKey, at) as number | undefined;
+        for (const listId of lists) this.#spool.unstop(reader.email, listId);
+        if (suppression !== undefined) unsuppress(this.#db, this.#spool, suppression);
+        return lists.length > 0 || suppression !== undefined;
+      })
       .immediate();
-    for (const listId of lists) this.#spool.unstop(reader.email, listId);
-    if (suppressed > 0) this.#spool.unstop(reader.email, 0);
-    return lists.length > 0 || suppressed > 0;
   }
 
   #reader({ subscriberId }: TokenClaims): Reader | undefined {

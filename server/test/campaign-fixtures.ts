@@ -120,7 +120,6 @@ export class FakeMta {
         bucketId: mail.bucketId,
         attempts: mail.attempts,
         retryAt: Date.now(),
-        costsAttempt: true,
         row: {
           at: Date.now(),
           jobId,
