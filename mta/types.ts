@@ -23,7 +23,7 @@ export interface ContentSource {
   track: { opens: boolean; clicks: boolean };
   /** Bulk mail: List-Unsubscribe (RFC 2369, RFC 8058), List-Id (RFC 2919), Feedback-ID, and a footer link if the content has none. */
   list?: { id: string; name: string } | undefined;
-  /** e.g. the campaign's id; second part of Feedback-ID */
+  /** e.g. the campaign's id; first part of Feedback-ID */
   feedbackId?: string | undefined;
   /** extra headers, as typed by the caller; names are checked, CR/LF refused */
   headers?: Record<string, string> | undefined;

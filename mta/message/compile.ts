@@ -75,9 +75,17 @@ export function compileContent(source: ContentSource): CompileResult {
   if (errors.length > 0 || !fixed.ok || !subject) return { ok: false, errors };
 
   const list = source.list !== undefined;
-  const htmlPart = htmlProgram && compileHtml(html, htmlProgram, list, source.track);
-  const textPart = compileText(textProgram ? text : normalizeBreaks(textFromHtml(html)), list);
-  const parts = [...(textPart ? [textPart] : []), ...(htmlPart ? [htmlPart.part] : [])];
+  let htmlPart: ReturnType<typeof compileHtml> | null;
+  let textPart: VaryingPart | null;
+  try {
+    htmlPart = htmlProgram && compileHtml(html, htmlProgram, list, source.track);
+    textPart = compileText(textProgram ? text : normalizeBreaks(textFromHtml(html)), list);
+  } catch (error) {
+    // html-to-text walks by recursion: some thousands of nested elements end the stack
+    if (!(error instanceof RangeError)) throw error;
+    return { ok: false, errors: [fieldError('html', 'The HTML is nested too deeply')] };
+  }
+  const parts = [textPart, htmlPart?.part].filter((part) => part != null);
   const layout = layoutMime(
     { text: textPart?.encoder.encoding, html: htmlPart?.part.encoder.encoding },
     source.attachments ?? [],
@@ -108,7 +116,7 @@ function compileHtml(
   list: boolean,
   track: ContentSource['track'],
 ): { part: VaryingPart; links: ContentLink[] } {
-  const whole = list && neverUnsubscribes(checked) ? withHtmlFooter(html) : html;
+  const whole = list && neverUnsubscribes('html', checked) ? withHtmlFooter(html) : html;
   const rewritten = rewriteHtml(whole, track);
   const part = varyingPart(
     'html',
@@ -123,7 +131,7 @@ function compileHtml(
 function compileText(text: string, list: boolean): VaryingPart | null {
   if (text.trim() === '') return null;
   const program = parseProgram(text, 'plain');
-  const whole = list && neverUnsubscribes(program) ? withTextFooter(text) : text;
+  const whole = list && neverUnsubscribes('text', program) ? withTextFooter(text) : text;
   const final = parseProgram(whole, 'plain');
   return varyingPart('text', final, final, whole);
 }
@@ -136,7 +144,7 @@ function varyingPart(field: 'text' | 'html', program: Program, author: Program, 
 
 // `{{ unsubscribe_url }}` in a comment helps nobody. A template without conditions shows by one trial what all will get;
 // for the others render.ts looks at each result.
-function neverUnsubscribes(program: Program): boolean {
+function neverUnsubscribes(field: 'text' | 'html', program: Program): boolean {
   if (!program.segments) return !variablesOf(program).includes('unsubscribe_url');
   const url = 'https://unsubscribe.invalid/';
   const trial = fill(program.segments, {
@@ -145,14 +153,17 @@ function neverUnsubscribes(program: Program): boolean {
     unsubscribeUrl: url,
     tracking: { click: () => '', clickUrl: () => '', open: () => '' },
   });
-  return !offersUnsubscribe(trial, url);
+  return !offersUnsubscribe(field, trial, url);
 }
 
-/** The reader can see the link: it does not only stand in an HTML comment. */
-export function offersUnsubscribe(rendered: string, unsubscribeUrl: string): boolean {
-  return (
-    rendered.includes(unsubscribeUrl) && rendered.replace(/<!--[\s\S]*?-->/g, '').includes(unsubscribeUrl)
-  );
+/** The reader can see the link: in HTML it does not only stand in comments. */
+export function offersUnsubscribe(field: 'text' | 'html', rendered: string, unsubscribeUrl: string): boolean {
+  for (let at = rendered.indexOf(unsubscribeUrl); at >= 0; at = rendered.indexOf(unsubscribeUrl, at + 1)) {
+    const comment = field === 'html' ? rendered.lastIndexOf('<!--', at) : -1;
+    const end = comment < 0 ? -1 : rendered.indexOf('-->', comment);
+    if (comment < 0 || (end >= 0 && end < at)) return true;
+  }
+  return false;
 }
 
 /** The part with a link to unsubscribe at its end; `{{ unsubscribe_url }}` stands for the URL. */

@@ -28,22 +28,28 @@ export interface RewriteOptions {
 /** `html` may hold Liquid, which must have been checked before. */
 export function rewriteHtml(html: string, options: RewriteOptions): { html: string; links: ContentLink[] } {
   const spans = liquidSpans(html);
-  const document = parse(mask(html, spans), { sourceCodeLocationInfo: true });
+  const masked = mask(html, spans);
+  const document = parse(masked, { sourceCodeLocationInfo: true });
   const edits: Edit[] = [];
   const links: ContentLink[] = [];
-  if (options.clicks) {
-    for (const element of elements(document)) {
-      if (links.length >= MAX_LINKS) break;
-      const found = findUrl(html, spans, element);
-      if (!found) continue;
-      const index = links.length;
-      links.push({ index, url: found.url, text: linkText(html, element) });
-      const { begin, end } = found;
-      edits.push({ begin, end, with: found.personal ? urlTag(index, found.url) : clickTag(index) });
+  const visit = (root: Node, offset: number): void => {
+    for (const node of descendants(root)) {
+      if (isComment(node)) {
+        const inside = conditional(masked, node, offset);
+        if (inside) visit(inside.root, inside.offset);
+      } else if (isElement(node) && links.length < MAX_LINKS) {
+        const found = findUrl(html, spans, node, offset);
+        if (!found) continue;
+        const index = links.length;
+        links.push({ index, url: found.url, text: linkText(html, node, offset) });
+        const { begin, end } = found;
+        edits.push({ begin, end, with: found.personal ? urlTag(index, found.url) : clickTag(index) });
+      }
     }
-  }
+  };
+  if (options.clicks) visit(document, 0);
   if (options.opens) {
-    const at = endOfBody(document, html, spans);
+    const at = endOfBody(document, spans) ?? html.length;
     const pixel = `<img src="${openTag}" width="1" height="1" alt="" style="display:block;border:0">`;
     edits.push({ begin: at, end: at, with: pixel });
   }
@@ -53,7 +59,7 @@ export function rewriteHtml(html: string, options: RewriteOptions): { html: stri
 /** Puts `addition` before `</body>`, or at the end. */
 export function appendToBody(html: string, addition: string): string {
   const spans = liquidSpans(html);
-  const at = endOfBody(parse(mask(html, spans), { sourceCodeLocationInfo: true }), html, spans);
+  const at = endOfBody(parse(mask(html, spans), { sourceCodeLocationInfo: true }), spans) ?? html.length;
   return html.slice(0, at) + addition + html.slice(at);
 }
 
@@ -70,10 +76,40 @@ function mask(html: string, spans: Span[]): string {
   return out + html.slice(from);
 }
 
-function* elements(node: Node): Generator<Element> {
-  if ('tagName' in node) yield node;
-  if ('content' in node) yield* elements(node.content);
-  if ('childNodes' in node) for (const child of node.childNodes) yield* elements(child);
+/** All nodes below `root` in document order; without recursion, for HTML may be nested as deep as it likes. */
+function descendants(root: Node): Node[] {
+  const found: Node[] = [];
+  const ahead: Node[] = [root];
+  for (let node = ahead.pop(); node; node = ahead.pop()) {
+    found.push(node);
+    if ('childNodes' in node)
+      for (let i = node.childNodes.length - 1; i >= 0; i--) ahead.push(node.childNodes[i]!);
+    if ('content' in node) ahead.push(node.content);
+  }
+  return found;
+}
+
+function isElement(node: Node): node is Element {
+  return 'tagName' in node;
+}
+
+function isComment(node: Node): node is DefaultTreeAdapterTypes.CommentNode {
+  return node.nodeName === '#comment';
+}
+
+/** What Outlook alone reads, `<!--[if mso]>…<![endif]-->`: its buttons are VML shapes with links of their own. */
+function conditional(
+  masked: string,
+  comment: DefaultTreeAdapterTypes.CommentNode,
+  offset: number,
+): { root: Node; offset: number } | null {
+  const location = comment.sourceCodeLocation;
+  if (!location) return null;
+  const source = masked.slice(offset + location.startOffset, offset + location.endOffset);
+  const opening = /^<!--\[if [^\]]*\]>/.exec(source)?.[0];
+  if (!opening) return null;
+  const root = parseFragment(source.slice(opening.length), { sourceCodeLocationInfo: true });
+  return { root, offset: offset + location.startOffset + opening.length };
 }
 
 /** The place of a URL to be tracked: http or https, or Liquid that may turn out to be one. */
@@ -81,21 +117,21 @@ function findUrl(
   html: string,
   spans: Span[],
   element: Element,
+  offset: number,
 ): { begin: number; end: number; url: string; personal: boolean } | null {
-  if (element.tagName !== 'a' && element.tagName !== 'area') return null;
-  const attribute = element.attrs.find((attr) => attr.name === 'href');
+  if (!/^(?:a|area|v:.+)$/.test(element.tagName)) return null;
   const location = element.sourceCodeLocation?.attrs?.href;
-  if (!attribute || !location) return null;
-  const source = html.slice(location.startOffset, location.endOffset);
+  if (!location) return null;
+  const source = html.slice(offset + location.startOffset, offset + location.endOffset);
   const parts = /^([^=]*=\s*)(["']?)([\s\S]*)\2$/.exec(source);
   if (!parts) return null;
-  const begin = location.startOffset + parts[1]!.length + parts[2]!.length;
+  const begin = offset + location.startOffset + parts[1]!.length + parts[2]!.length;
   const end = begin + parts[3]!.length;
   const inside = spans.filter((span) => span.begin < end && span.end > begin);
   // inside `raw` our own tags would be printed
   if (inside.some((span) => span.kind === 'raw')) return null;
   if (inside.length === 0) {
-    const url = tidyUrl(attribute.value);
+    const url = tidyUrl(attribute(element, 'href'));
     return isWebUrl(url) ? { begin, end, url, personal: false } : null;
   }
   if (inside.some((span) => html.slice(span.begin, span.end).includes('unsubscribe_url'))) return null;
@@ -132,30 +168,33 @@ export function isWebUrl(url: string): boolean {
 }
 
 /** What the reader sees of a link, in one line: its text or its image's alternative text. */
-function linkText(html: string, element: Element): string {
-  const words: string[] = [];
-  const visit = (node: Node): void => {
+function linkText(html: string, element: Element, offset: number): string {
+  const words = descendants(element).map((node) => {
     const location = node.sourceCodeLocation;
-    if (node.nodeName === '#text' && location)
-      words.push(html.slice(location.startOffset, location.endOffset));
-    else if ('tagName' in node && node.tagName === 'img') {
-      words.push(node.attrs.find((attr) => attr.name === 'alt')?.value ?? '');
-    } else if ('childNodes' in node) for (const child of node.childNodes) visit(child);
-  };
-  visit(element);
+    if (node.nodeName === '#text' && location) {
+      return html.slice(offset + location.startOffset, offset + location.endOffset);
+    }
+    return isElement(node) && node.tagName === 'img' ? attribute(node, 'alt') : '';
+  });
   return decodeEntities(words.join(' ')).replace(/\s+/g, ' ').trim().slice(0, 200);
 }
 
-/** Where something can be added that is seen last: before `</body>`, else before `</html>`, else at the end. */
-function endOfBody(document: Node, html: string, spans: Span[]): number {
+function attribute(element: Element, name: string): string {
+  return element.attrs.find((attr) => attr.name === name)?.value ?? '';
+}
+
+/** Where something can be added that is seen last: before `</body>`, else before `</html>`. */
+function endOfBody(document: Node, spans: Span[]): number | undefined {
+  const nodes = descendants(document);
   for (const name of [htmlNames.TAG_NAMES.BODY, htmlNames.TAG_NAMES.HTML]) {
-    for (const element of elements(document)) {
-      const at = element.tagName === name ? element.sourceCodeLocation?.endTag?.startOffset : undefined;
-      if (at !== undefined && !spans.some((span) => span.kind === 'raw' && span.begin <= at && at < span.end))
-        return at;
-    }
+    const node = nodes.find((candidate) => isElement(candidate) && candidate.tagName === name);
+    const at = node && isElement(node) ? node.sourceCodeLocation?.endTag?.startOffset : undefined;
+    const raw = spans.some(
+      (span) => span.kind === 'raw' && at !== undefined && span.begin <= at && at < span.end,
+    );
+    if (at !== undefined && !raw) return at;
   }
-  return html.length;
+  return undefined;
 }
 
 function apply(html: string, edits: Edit[]): string {

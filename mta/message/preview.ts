@@ -38,7 +38,7 @@ export function renderPreview(
   const show = (part: VaryingPart | null): string => {
     if (!part) return '';
     const text = renderText(part.field, part.author, part.author, scope);
-    if (!content.list || offersUnsubscribe(text, scope.unsubscribeUrl)) return text;
+    if (!content.list || offersUnsubscribe(part.field, text, scope.unsubscribeUrl)) return text;
     return withFooter(part.field, text).replaceAll('{{ unsubscribe_url }}', scope.unsubscribeUrl);
   };
   const subject = oneLine(renderText('subject', content.subject, content.subject, scope)).trim();

@@ -157,7 +157,7 @@ function writePart(part: VaryingPart, list: boolean, scope: Scope): void {
   }
   let text = renderText(part.field, part.program, part.author, scope);
   // a condition may have hidden the author's link: nobody is mailed without a way out
-  if (list && !offersUnsubscribe(text, scope.unsubscribeUrl)) {
+  if (list && !offersUnsubscribe(part.field, text, scope.unsubscribeUrl)) {
     text = withFooter(part.field, text).replaceAll('{{ unsubscribe_url }}', scope.unsubscribeUrl);
   }
   part.encoder.writeWhole(writer, endLine(normalizeBreaks(text)));

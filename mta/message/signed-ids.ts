@@ -69,7 +69,11 @@ export function tagOf(signed: SignedIds, purpose: TagPurpose): Buffer {
 
 /** Ids followed by the purpose's tag: the bytes of a token. */
 export function sealIds(signed: SignedIds, purpose: TagPurpose): Buffer {
-  return Buffer.concat([signed.ids, tagOf(signed, purpose)]);
+  const { ids } = signed;
+  const sealed = Buffer.allocUnsafe(ids.length + TAG_BYTES);
+  sealed.set(ids);
+  sealed.set(tagOf(signed, purpose), ids.length);
+  return sealed;
 }
 
 /** The ids in bytes that `sealIds` made for this purpose, else null. Never throws. */

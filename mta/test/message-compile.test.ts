@@ -140,6 +140,20 @@ describe('links', () => {
     }
   });
 
+  it('for Outlook alone are counted as well', async () => {
+    const html =
+      'あ<!--[if mso]><v:roundrect href="https://a.example/{{ id }}"><center>予約 &amp; 相談</center></v:roundrect><![endif]-->' +
+      '<!--[if !mso]><!--><a href="https://b.example/">予約</a><!--<![endif]--><!-- <a href="https://c.example/">c</a> -->';
+    expect(compile({ html, track }).links).toEqual([
+      { index: 0, url: 'https://a.example/{{ id }}', text: '予約 & 相談' },
+      { index: 1, url: 'https://b.example/', text: '予約' },
+    ]);
+    const { html: out } = await parse({ html, track }, { id: 5 });
+    expect(out.replace(/https:\/\/t\.example\.jp\/c\/[\w.-]+(\/[\w-]+)?/g, 'X')).toBe(
+      html.replace('https://a.example/{{ id }}', 'X').replace('https://b.example/', 'X'),
+    );
+  });
+
   it('stay as typed inside raw and when clicks are not tracked', async () => {
     const raw = '{% raw %}<a href="https://a.example/">{{ x }}</a>{% endraw %}';
     expect((await parse({ html: raw, track })).html).toBe('<a href="https://a.example/">{{ x }}</a>');
@@ -354,6 +368,12 @@ describe('errors name field, line and column', () => {
     ],
   ])('%j', (source, expected) => {
     expect(errorsOf(source)).toEqual([expect.objectContaining(expected)]);
+  });
+
+  it('HTML nested beyond reason is an error, not a crash', () => {
+    expect(errorsOf({ text: '', html: '<div>'.repeat(200_000) })).toEqual([
+      { field: 'html', line: 1, column: 1, message: 'The HTML is nested too deeply' },
+    ]);
   });
 
   it('all fields are checked at once', () => {

@@ -32,7 +32,11 @@ async function verify(message: Buffer) {
   return results[0]?.status;
 }
 
-async function send(source: Partial<ContentSource>, merge: MergeValues = {}): Promise<Buffer> {
+async function send(
+  source: Partial<ContentSource>,
+  merge: MergeValues = {},
+  address = 'taro@example.com',
+): Promise<Buffer> {
   const result = compileContent({
     from: { name: '届け株式会社', address: 'news@example.jp' },
     subject: 'Hello',
@@ -48,7 +52,7 @@ async function send(source: Partial<ContentSource>, merge: MergeValues = {}): Pr
       tokenKey: createTokenKey(),
       domain: { returnPathDomain: 'b.example.jp' },
     },
-    { deliveryId: 2, subscriberId: 3, listId: 4, address: 'taro@example.com', merge, createdAt: Date.now() },
+    { deliveryId: 2, subscriberId: 3, listId: 4, address, merge, createdAt: Date.now() },
   );
   return buildSigned(rendered, signer);
 }
@@ -62,7 +66,7 @@ const pdf = {
 };
 
 describe('an independent verifier accepts', () => {
-  it.each<[string, Partial<ContentSource>, MergeValues?]>([
+  it.each<[string, Partial<ContentSource>, MergeValues?, string?]>([
     ['text', { text: 'Hello' }],
     ['HTML', { html: '<img src="x">' }],
     [
@@ -85,9 +89,12 @@ describe('an independent verifier accepts', () => {
     ['trailing blanks and empty lines', { text: 'a \t\n\n b  c\t\td \n.\n\n\n\n{{ x }}' }, { x: '\n\n \n' }],
     ['a value that is the whole text', { text: '{{ x }}' }, { x: '' }],
     ['a value of many lines', { text: '{% if x %}{{ x }}{% endif %}', list }, { x: 'a\rb\nc\r\n\r\n' }],
-    ['an address that needs SMTPUTF8', { text: 'x' }, {}],
-  ])('%s', async (_, source, merge) => {
-    expect(await verify(await send(source, merge))).toMatchObject({ result: 'pass', aligned: 'example.jp' });
+    ['an address that needs SMTPUTF8', { text: 'x' }, {}, '山田@日本語.jp'],
+  ])('%s', async (_, source, merge, address) => {
+    expect(await verify(await send(source, merge, address))).toMatchObject({
+      result: 'pass',
+      aligned: 'example.jp',
+    });
   });
 
   it('any fields and any body (relaxed/relaxed as RFC 6376 has it)', async () => {
