@@ -5,7 +5,8 @@ import Loading from './frame/Loading.svelte';
 import NotFound from './frame/NotFound.svelte';
 import { deliveryPages } from './routes-delivery.ts';
 
-export type LoadPage = () => Promise<{ default: Component<{ params?: Record<string, string> }> | Component }>;
+/** Each page declares the `params` that its address has. */
+export type LoadPage = () => Promise<{ default: Component<never> }>;
 
 const pages: Record<string, LoadPage> = {
   '/': () => import('./pages/home/Home.svelte'),

@@ -54,7 +54,12 @@ const highlight = HighlightStyle.define([
 ]);
 
 const theme = EditorView.theme({
-  '&': { height: '100%', fontSize: '13px', color: 'var(--code-text)', backgroundColor: 'var(--code-background)' },
+  '&': {
+    height: '100%',
+    fontSize: '13px',
+    color: 'var(--code-text)',
+    backgroundColor: 'var(--code-background)',
+  },
   '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--code-font)', lineHeight: '1.6', overflow: 'auto' },
   '.cm-content': { caretColor: 'var(--code-text)', padding: '8px 0' },
@@ -65,21 +70,57 @@ const theme = EditorView.theme({
     backgroundColor: 'var(--code-selection)',
   },
   '.cm-selectionMatch': { backgroundColor: 'var(--code-match)' },
-  '.cm-liquid': { color: 'var(--code-liquid)', backgroundColor: 'var(--code-liquid-background)', borderRadius: '3px' },
+  '.cm-liquid': {
+    color: 'var(--code-liquid)',
+    backgroundColor: 'var(--code-liquid-background)',
+    borderRadius: '3px',
+  },
   '.cm-liquid span': { color: 'inherit' },
   '.cm-tooltip': {
-    backgroundColor: 'var(--code-panel)', color: 'var(--code-text)', border: '1px solid var(--code-line)', borderRadius: '6px',
-    overflow: 'hidden', boxShadow: '0 6px 20px rgb(0 0 0 / 0.18)',
+    backgroundColor: 'var(--code-panel)',
+    color: 'var(--code-text)',
+    border: '1px solid var(--code-line)',
+    borderRadius: '6px',
+    overflow: 'hidden',
+    boxShadow: '0 6px 20px rgb(0 0 0 / 0.18)',
   },
   '.cm-tooltip.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--code-font)', maxHeight: '16em' },
   '.cm-tooltip.cm-tooltip-autocomplete > ul > li': { padding: '3px 10px' },
-  '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: 'var(--code-selected)', color: 'var(--code-selected-text)' },
-  '.cm-completionDetail': { fontStyle: 'normal', opacity: '0.8', marginLeft: '1em', fontFamily: 'var(--code-ui-font)' },
-  '.cm-panels': { backgroundColor: 'var(--code-panel)', color: 'var(--code-text)', borderColor: 'var(--code-line)', fontFamily: 'var(--code-ui-font)' },
+  '.cm-tooltip-autocomplete ul li[aria-selected]': {
+    backgroundColor: 'var(--code-selected)',
+    color: 'var(--code-selected-text)',
+  },
+  '.cm-completionDetail': {
+    fontStyle: 'normal',
+    opacity: '0.8',
+    marginLeft: '1em',
+    fontFamily: 'var(--code-ui-font)',
+  },
+  '.cm-panels': {
+    backgroundColor: 'var(--code-panel)',
+    color: 'var(--code-text)',
+    borderColor: 'var(--code-line)',
+    fontFamily: 'var(--code-ui-font)',
+  },
   '.cm-panels.cm-panels-bottom': { borderTop: '1px solid var(--code-line)' },
-  '.cm-textfield': { backgroundColor: 'var(--code-background)', color: 'var(--code-text)', border: '1px solid var(--code-line)', borderRadius: '4px' },
-  '.cm-button': { backgroundImage: 'none', backgroundColor: 'var(--code-gutter)', color: 'var(--code-text)', border: '1px solid var(--code-line)', borderRadius: '4px' },
-  '.cm-foldPlaceholder': { backgroundColor: 'var(--code-gutter)', border: '1px solid var(--code-line)', color: 'var(--code-muted)' },
+  '.cm-textfield': {
+    backgroundColor: 'var(--code-background)',
+    color: 'var(--code-text)',
+    border: '1px solid var(--code-line)',
+    borderRadius: '4px',
+  },
+  '.cm-button': {
+    backgroundImage: 'none',
+    backgroundColor: 'var(--code-gutter)',
+    color: 'var(--code-text)',
+    border: '1px solid var(--code-line)',
+    borderRadius: '4px',
+  },
+  '.cm-foldPlaceholder': {
+    backgroundColor: 'var(--code-gutter)',
+    border: '1px solid var(--code-line)',
+    color: 'var(--code-muted)',
+  },
   '.cm-diagnostic': { fontFamily: 'var(--code-ui-font)', padding: '6px 10px' },
 });
 
@@ -104,18 +145,19 @@ function liquidSource(variables: () => Variable[]) {
     const from = line.from + place.from;
     const space = /\s$/.test(before.slice(0, place.from)) ? '' : ' ';
     /** Writes the text with its spaces and closing braces, and leaves the cursor behind them. */
-    const close = (text: string, braces: string) => (view: EditorView, _: unknown, start: number, end: number) => {
-      const rest = view.state.sliceDoc(end, Math.min(end + 40, view.state.doc.lineAt(end).to));
-      const tail = /^[^{}]*?(\}\}|%\})/.exec(rest);
-      // Only blanks before braces that are there: step over them. Something else: leave it alone.
-      const over = tail && /^\s*(\}\}|%\})$/.test(tail[0]);
-      const insert = `${space}${text}${!tail || over ? ` ${braces}` : ''}`;
-      view.dispatch({
-        changes: { from: start, to: over ? end + tail[0].length : end, insert },
-        selection: { anchor: start + insert.length },
-        userEvent: 'input.complete',
-      });
-    };
+    const close =
+      (text: string, braces: string) => (view: EditorView, _: unknown, start: number, end: number) => {
+        const rest = view.state.sliceDoc(end, Math.min(end + 40, view.state.doc.lineAt(end).to));
+        const tail = /^[^{}]*?(\}\}|%\})/.exec(rest);
+        // Only blanks before braces that are there: step over them. Something else: leave it alone.
+        const over = tail && /^\s*(\}\}|%\})$/.test(tail[0]);
+        const insert = `${space}${text}${!tail || over ? ` ${braces}` : ''}`;
+        view.dispatch({
+          changes: { from: start, to: over ? end + tail[0].length : end, insert },
+          selection: { anchor: start + insert.length },
+          userEvent: 'input.complete',
+        });
+      };
     if (place.kind === 'variable') {
       const output = before.lastIndexOf('{{') > before.lastIndexOf('{%');
       return {
@@ -132,7 +174,11 @@ function liquidSource(variables: () => Variable[]) {
     if (place.kind === 'filter') {
       return {
         from,
-        options: FILTERS.map((label) => ({ label, type: 'function', apply: `${space}${label}${label === 'default' ? ': ""' : ''}` })),
+        options: FILTERS.map((label) => ({
+          label,
+          type: 'function',
+          apply: `${space}${label}${label === 'default' ? ': ""' : ''}`,
+        })),
         validFor: /^\w*$/,
       };
     }
@@ -152,11 +198,15 @@ function liquidSource(variables: () => Variable[]) {
 const openOnBraces = EditorView.updateListener.of((update) => {
   if (!update.docChanged || !update.transactions.some((t) => t.isUserEvent('input.type'))) return;
   const { head } = update.state.selection.main;
-  if (/\{\{ ?$|\{% ?$|\| ?$/.test(update.state.sliceDoc(Math.max(0, head - 3), head))) startCompletion(update.view);
+  if (/\{\{ ?$|\{% ?$|\| ?$/.test(update.state.sliceDoc(Math.max(0, head - 3), head)))
+    startCompletion(update.view);
 });
 
 function words(options: { label: string; phrases: Record<string, string> }): Extension {
-  return [EditorState.phrases.of(options.phrases), EditorView.contentAttributes.of({ 'aria-label': options.label })];
+  return [
+    EditorState.phrases.of(options.phrases),
+    EditorView.contentAttributes.of({ 'aria-label': options.label }),
+  ];
 }
 
 export function createEditor(options: EditorOptions): EditorHandle {
@@ -206,7 +256,12 @@ export function createEditor(options: EditorOptions): EditorHandle {
         // The rest of the Liquid expression, or one character: something must be there to underline.
         const rest = /^\{[{%].*?[}%]\}|^\S+/.exec(line.text.slice(from - line.from))?.[0].length ?? 1;
         const to = Math.min(Math.max(from + rest, from + 1), doc.length);
-        return { from: Math.min(from, to > 0 && from === to ? to - 1 : from), to, severity: 'error', message: error.message };
+        return {
+          from: Math.min(from, to > 0 && from === to ? to - 1 : from),
+          to,
+          severity: 'error',
+          message: error.message,
+        };
       });
       view.dispatch(setDiagnostics(view.state, diagnostics));
     },

@@ -25,11 +25,15 @@ const cases: [text: string, expected: { kind: string; word: string; closed: bool
 test.each(cases)('%s', (text, expected) => {
   const [before = '', after = ''] = text.split('‸');
   const place = liquidPlace(before, after);
-  expect(place && { kind: place.kind, word: before.slice(place.from), closed: place.closed }).toEqual(expected);
+  expect(place && { kind: place.kind, word: before.slice(place.from), closed: place.closed }).toEqual(
+    expected,
+  );
 });
 
 test('an insertion carries its fallback, and a quote in it cannot break the template', () => {
-  expect(insertion({ key: 'name', label: 'お名前', fallback: 'お客様' })).toBe('{{ name | default: "お客様" }}');
+  expect(insertion({ key: 'name', label: 'お名前', fallback: 'お客様' })).toBe(
+    '{{ name | default: "お客様" }}',
+  );
   expect(insertion({ key: 'email', label: 'メール', fallback: '' })).toBe('{{ email }}');
   expect(insertion({ key: 'x', label: 'x', fallback: 'a"b' })).toBe('{{ x | default: "ab" }}');
 });

@@ -55,7 +55,9 @@ function insideQuotes(text: string): boolean {
 
 /** `name | default: "お客様"`: what goes between the braces for a variable. */
 export function expression(variable: Variable): string {
-  return variable.fallback ? `${variable.key} | default: "${variable.fallback.replaceAll('"', '')}"` : variable.key;
+  return variable.fallback
+    ? `${variable.key} | default: "${variable.fallback.replaceAll('"', '')}"`
+    : variable.key;
 }
 
 /** `{{ name | default: "お客様" }}` */
@@ -64,5 +66,35 @@ export function insertion(variable: Variable): string {
 }
 
 /** The filters and tags a mail needs; liquidjs knows more, and they work when typed. */
-export const FILTERS = ['default', 'date', 'upcase', 'downcase', 'capitalize', 'strip', 'truncate', 'replace', 'round', 'plus', 'minus', 'url_encode', 'newline_to_br', 'escape'] as const;
-export const TAGS = ['if', 'elsif', 'else', 'endif', 'unless', 'endunless', 'case', 'when', 'endcase', 'assign', 'comment', 'endcomment', 'for', 'endfor'] as const;
+export const FILTERS = [
+  'default',
+  'date',
+  'upcase',
+  'downcase',
+  'capitalize',
+  'strip',
+  'truncate',
+  'replace',
+  'round',
+  'plus',
+  'minus',
+  'url_encode',
+  'newline_to_br',
+  'escape',
+] as const;
+export const TAGS = [
+  'if',
+  'elsif',
+  'else',
+  'endif',
+  'unless',
+  'endunless',
+  'case',
+  'when',
+  'endcase',
+  'assign',
+  'comment',
+  'endcomment',
+  'for',
+  'endfor',
+] as const;

@@ -59,14 +59,19 @@ const heading = (text: string) =>
   `              <h1 style="margin:0 0 20px;font-size:22px;line-height:1.5;font-weight:bold;color:${INK};">${text}</h1>`;
 const subheading = (text: string) =>
   `              <h2 style="margin:28px 0 8px;font-size:17px;line-height:1.5;font-weight:bold;color:${INK};">${text}</h2>`;
-const button = (text: string, url: string) => `              <table role="presentation" cellpadding="0" cellspacing="0" style="margin:8px 0 24px;">
+const button = (
+  text: string,
+  url: string,
+) => `              <table role="presentation" cellpadding="0" cellspacing="0" style="margin:8px 0 24px;">
                 <tr>
                   <td style="background:${ACCENT};border-radius:6px;">
                     <a href="${url}" style="display:inline-block;padding:12px 28px;color:#ffffff;font-weight:bold;text-decoration:none;">${text}</a>
                   </td>
                 </tr>
               </table>`;
-const facts = (rows: [string, string][]) => `              <table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="margin:0 0 24px;border-top:1px solid #d8dee4;">
+const facts = (
+  rows: [string, string][],
+) => `              <table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="margin:0 0 24px;border-top:1px solid #d8dee4;">
 ${rows
   .map(
     ([name, value]) => `                <tr>
@@ -77,7 +82,13 @@ ${rows
   .join('\n')}
               </table>`;
 
-function page(words: Words, organisation: string, preheader: string, blocks: string[], banner: boolean): string {
+function page(
+  words: Words,
+  organisation: string,
+  preheader: string,
+  blocks: string[],
+  banner: boolean,
+): string {
   const blank = (text: string) => `${words.open}${text}${words.close}`;
   const sender = organisation || blank(words.footer.sender);
   return `<!doctype html>
@@ -128,7 +139,8 @@ ${blocks.join('\n')}
 /** `organisation` is HTML text, `plain` the same for subjects. */
 function japanese(organisation: string, plain: string): Starter[] {
   const w = WORDS.ja;
-  const make = (preheader: string, blocks: string[], banner = true) => page(w, organisation, preheader, blocks, banner);
+  const make = (preheader: string, blocks: string[], banner = true) =>
+    page(w, organisation, preheader, blocks, banner);
   const us = organisation || '〔会社名〕';
   const sender = plain || '〔会社名〕';
   return [
@@ -160,9 +172,13 @@ function japanese(organisation: string, plain: string): Starter[] {
         paragraph('〔3〜4 行の紹介文。続きは Web ページへ案内します。〕'),
         button('続きを読む', 'https://example.jp/article-1'),
         subheading('2. 〔二つ目の話題〕'),
-        paragraph(`〔2〜3 行の紹介文。〕<a href="https://example.jp/article-2" style="color:${ACCENT};">続きを読む</a>`),
+        paragraph(
+          `〔2〜3 行の紹介文。〕<a href="https://example.jp/article-2" style="color:${ACCENT};">続きを読む</a>`,
+        ),
         subheading('3. 〔三つ目の話題〕'),
-        paragraph(`〔2〜3 行の紹介文。〕<a href="https://example.jp/article-3" style="color:${ACCENT};">続きを読む</a>`),
+        paragraph(
+          `〔2〜3 行の紹介文。〕<a href="https://example.jp/article-3" style="color:${ACCENT};">続きを読む</a>`,
+        ),
         paragraph('次号もどうぞお楽しみに。'),
       ]),
     },
@@ -192,7 +208,9 @@ function japanese(organisation: string, plain: string): Starter[] {
           paragraph(w.greeting),
           paragraph(`${us}の〔担当者名〕です。`),
           paragraph('〔本文。飾りのない手紙のようなメールは、読まれやすく、返信も届きやすくなります。〕'),
-          paragraph(`〔ご案内したいページがあれば：〕<a href="https://example.jp/" style="color:${ACCENT};">https://example.jp/</a>`),
+          paragraph(
+            `〔ご案内したいページがあれば：〕<a href="https://example.jp/" style="color:${ACCENT};">https://example.jp/</a>`,
+          ),
           paragraph('今後ともどうぞよろしくお願いいたします。'),
           paragraph('〔署名：部署名・氏名〕'),
         ],
@@ -204,7 +222,8 @@ function japanese(organisation: string, plain: string): Starter[] {
 
 function english(organisation: string, plain: string): Starter[] {
   const w = WORDS.en;
-  const make = (preheader: string, blocks: string[], banner = true) => page(w, organisation, preheader, blocks, banner);
+  const make = (preheader: string, blocks: string[], banner = true) =>
+    page(w, organisation, preheader, blocks, banner);
   const us = organisation || '[[Your organisation]]';
   const sender = plain || '[[Your organisation]]';
   return [
@@ -236,9 +255,13 @@ function english(organisation: string, plain: string): Starter[] {
         paragraph('[[Three or four lines that lead to the web page.]]'),
         button('Continue reading', 'https://example.com/article-1'),
         subheading('2. [[The second story]]'),
-        paragraph(`[[Two or three lines.]] <a href="https://example.com/article-2" style="color:${ACCENT};">Continue reading</a>`),
+        paragraph(
+          `[[Two or three lines.]] <a href="https://example.com/article-2" style="color:${ACCENT};">Continue reading</a>`,
+        ),
         subheading('3. [[The third story]]'),
-        paragraph(`[[Two or three lines.]] <a href="https://example.com/article-3" style="color:${ACCENT};">Continue reading</a>`),
+        paragraph(
+          `[[Two or three lines.]] <a href="https://example.com/article-3" style="color:${ACCENT};">Continue reading</a>`,
+        ),
         paragraph('Until next month.'),
       ]),
     },
@@ -267,7 +290,9 @@ function english(organisation: string, plain: string): Starter[] {
         [
           paragraph(w.greeting),
           paragraph('[[The text. A mail without decoration reads like a letter, and people answer it.]]'),
-          paragraph('[[A page to point to:]] <a href="https://example.com/" style="color:#1d5fa8;">https://example.com/</a>'),
+          paragraph(
+            '[[A page to point to:]] <a href="https://example.com/" style="color:#1d5fa8;">https://example.com/</a>',
+          ),
           paragraph('Kind regards,'),
           paragraph('[[Your name and department]]'),
         ],
@@ -283,9 +308,4 @@ export function starters(language: 'ja' | 'en', organisation: string): Starter[]
   const plain = organisation.replace(/[{}]/g, '');
   const html = plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   return language === 'ja' ? japanese(html, plain) : english(html, plain);
-}
-
-/** What is still to be filled in, as the starters mark it. */
-export function blanks(text: string): string[] {
-  return [...text.matchAll(/〔[^〔〕\n]{1,80}〕|\[\[[^[\]\n]{1,80}\]\]/g)].map((match) => match[0]);
 }

@@ -23,7 +23,9 @@ export function nextStep(campaign: CampaignSummary): Step | 'report' {
 /** A new draft with a name that can be changed at once: no dialog stands in the way of writing. */
 export async function createCampaign(): Promise<void> {
   try {
-    const { id } = await api.post<Campaign>('/campaigns', { name: t('campaigns.untitled', { date: date(Date.now()) }) });
+    const { id } = await api.post<Campaign>('/campaigns', {
+      name: t('campaigns.untitled', { date: date(Date.now()) }),
+    });
     await push(`/campaigns/${id}/audience`);
   } catch (error) {
     notices.problem(error);

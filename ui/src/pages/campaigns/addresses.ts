@@ -13,11 +13,16 @@ export function splitAddresses(text: string): { addresses: string[]; invalid: st
 /** `koho@city.example.jp` → `city.example.jp`, lower case; '' when there is none yet */
 export function domainOf(address: string): string {
   const at = address.lastIndexOf('@');
-  return at < 0 ? '' : address.slice(at + 1).trim().toLowerCase();
+  return at < 0
+    ? ''
+    : address
+        .slice(at + 1)
+        .trim()
+        .toLowerCase();
 }
 
-/** The sending domain that signs for an address: the same, or one above it. */
+/** The sending domain that signs for an address. */
 export function signedBy(address: string, domains: readonly string[]): string | undefined {
   const domain = domainOf(address);
-  return domains.find((d) => domain === d || domain.endsWith(`.${d}`));
+  return domains.find((d) => domain === d);
 }

@@ -13,7 +13,11 @@ class Refused extends Error {}
 
 /** A server that keeps one document and a browser that keeps one backup. */
 function world(backup: Backup<Edits> | null = null) {
-  const server = { doc: { revision: 1, subject: 's', html: 'h' } as Doc, fail: null as Error | null, saves: [] as object[] };
+  const server = {
+    doc: { revision: 1, subject: 's', html: 'h' } as Doc,
+    fail: null as Error | null,
+    saves: [] as object[],
+  };
   const store = { kept: backup };
   let gate: Promise<void> = Promise.resolve();
   const draft = new Autosave<Doc, Edits>(
@@ -27,7 +31,8 @@ function world(backup: Backup<Edits> | null = null) {
         server.doc = { ...server.doc, ...edits, revision: revision + 1 };
         return { ...server.doc };
       },
-      classify: (error) => (error instanceof Conflict ? 'conflict' : error instanceof Refused ? 'refused' : 'unreachable'),
+      classify: (error) =>
+        error instanceof Conflict ? 'conflict' : error instanceof Refused ? 'refused' : 'unreachable',
       backup: {
         read: () => store.kept,
         write: (b) => {

@@ -4,16 +4,31 @@ import { ApiProblem, api } from '../../lib/api.ts';
 import { Autosave, localBackup, type SaveState } from './autosave.ts';
 
 export type Edits = Partial<
-  Pick<Campaign, 'name' | 'subject' | 'from' | 'replyTo' | 'listIds' | 'html' | 'text' | 'trackOpens' | 'trackClicks'>
+  Pick<
+    Campaign,
+    'name' | 'subject' | 'from' | 'replyTo' | 'listIds' | 'html' | 'text' | 'trackOpens' | 'trackClicks'
+  >
 >;
-const FIELDS = ['name', 'subject', 'from', 'replyTo', 'listIds', 'html', 'text', 'trackOpens', 'trackClicks'] as const;
+const FIELDS = [
+  'name',
+  'subject',
+  'from',
+  'replyTo',
+  'listIds',
+  'html',
+  'text',
+  'trackOpens',
+  'trackClicks',
+] as const;
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 function classify(error: unknown): 'conflict' | 'refused' | 'unreachable' {
   if (!(error instanceof ApiProblem)) return 'refused';
   if (error.code === 'revision-conflict') return 'conflict';
   // 401: the login page comes up, and after it the retry goes through.
-  return error.status === 0 || error.status >= 500 || error.status === 429 || error.status === 401 ? 'unreachable' : 'refused';
+  return error.status === 0 || error.status >= 500 || error.status === 429 || error.status === 401
+    ? 'unreachable'
+    : 'refused';
 }
 
 export class Draft {
@@ -88,7 +103,15 @@ export class Draft {
   /** Counts and state as the server pushes them; contents only change by our own saves. */
   live(summary: CampaignSummary): void {
     const { counts, state, enqueueProgress, scheduledAt, startedAt, finishedAt } = summary;
-    this.#core.refresh({ ...this.#core.stored, counts, state, enqueueProgress, scheduledAt, startedAt, finishedAt });
+    this.#core.refresh({
+      ...this.#core.stored,
+      counts,
+      state,
+      enqueueProgress,
+      scheduledAt,
+      startedAt,
+      finishedAt,
+    });
   }
 
   /** The answer of an action (start, pause, …). */
@@ -114,7 +137,9 @@ export class Draft {
     const theirs = await api.get<Campaign>(`/campaigns/${base.id}`).catch(() => null);
     if (!theirs || this.#core.state.kind !== 'conflict') return;
     const { pending } = this.#core;
-    const both = FIELDS.filter((f) => f in pending && !same(theirs[f], base[f]) && !same(theirs[f], pending[f]));
+    const both = FIELDS.filter(
+      (f) => f in pending && !same(theirs[f], base[f]) && !same(theirs[f], pending[f]),
+    );
     if (both.length === 0) {
       // The answer to our own save may have been lost: then nothing of theirs differs, and nothing is worth saying.
       this.#merged = FIELDS.some((f) => !(f in pending) && !same(theirs[f], base[f]));

@@ -16,7 +16,9 @@ export class PreviewState {
   /** Call in a component's script. */
   constructor(draft: Draft) {
     this.#draft = draft;
-    const content = $derived(JSON.stringify([draft.stored.subject, draft.stored.html, draft.stored.text, draft.stored.from]));
+    const content = $derived(
+      JSON.stringify([draft.stored.subject, draft.stored.html, draft.stored.text, draft.stored.from]),
+    );
     $effect(() => {
       content;
       this.subscriber;
@@ -55,7 +57,9 @@ export class PreviewState {
     const { id, revision } = this.#draft.stored;
     const subscriberId = this.subscriber?.id;
     try {
-      const data = await api.post<Preview>(`/campaigns/${id}/preview`, subscriberId ? { subscriberId } : {}, { signal });
+      const data = await api.post<Preview>(`/campaigns/${id}/preview`, subscriberId ? { subscriberId } : {}, {
+        signal,
+      });
       if (signal.aborted) return;
       this.#data = data;
       this.#errors = [];
@@ -66,7 +70,8 @@ export class PreviewState {
       if (error instanceof ApiProblem && error.code === 'content-invalid') {
         this.#errors = error.errors;
         this.#failure = null;
-      } else this.#failure = error instanceof ApiProblem ? error : new ApiProblem(0, 'internal', String(error));
+      } else
+        this.#failure = error instanceof ApiProblem ? error : new ApiProblem(0, 'internal', String(error));
     }
   }
 }
@@ -75,6 +80,8 @@ export class PreviewState {
 export function preheader(html: string, max = 90): string {
   const page = new DOMParser().parseFromString(html, 'text/html');
   for (const element of page.querySelectorAll('style, script, title, head')) element.remove();
-  const text = (page.body?.innerText ?? page.body?.textContent ?? '').replaceAll(/[\s\u200b-\u200d\u00ad\u034f\ufeff]+/g, ' ').trim();
+  const text = (page.body?.innerText ?? page.body?.textContent ?? '')
+    .replaceAll(/[\s\u200b-\u200d\u00ad\u034f\ufeff]+/g, ' ')
+    .trim();
   return [...text].slice(0, max).join('');
 }

@@ -7,7 +7,12 @@ export function settled(counts: Counts): number {
 }
 
 /** 0…1 of the people, by outcome; what is missing to 1 has not been tried yet. */
-export function shares(counts: Counts): { delivered: number; bounced: number; deferred: number; suppressed: number } {
+export function shares(counts: Counts): {
+  delivered: number;
+  bounced: number;
+  deferred: number;
+  suppressed: number;
+} {
   const all = Math.max(counts.recipients, settled(counts) + counts.deferred, 1);
   return {
     delivered: counts.delivered / all,

@@ -7,7 +7,11 @@ export function variables(attributes: readonly Attribute[]): Variable[] {
   return [
     { key: 'name', label: t('editor.variables.name'), fallback: t('editor.variables.nameFallback') },
     { key: 'email', label: t('editor.variables.email'), fallback: '' },
-    ...attributes.map((attribute) => ({ key: attribute.key, label: attribute.label, fallback: t('editor.variables.attributeFallback') })),
+    ...attributes.map((attribute) => ({
+      key: attribute.key,
+      label: attribute.label,
+      fallback: t('editor.variables.attributeFallback'),
+    })),
     { key: 'unsubscribe_url', label: t('editor.variables.unsubscribe'), fallback: '' },
   ];
 }
