@@ -6,6 +6,7 @@ import { buildAdminApp } from './app.ts';
 import { auditor } from './audit/audit.ts';
 import { type FirstAdministrator, makeFirstAdministrator } from './auth/first-administrator.ts';
 import { Sessions } from './auth/sessions.ts';
+import { reconcile } from './campaigns/lifecycle.ts';
 import { startDueCampaigns } from './campaigns/schedule.ts';
 import type { Config, Ports } from './config.ts';
 import { makePrivateDir, migrate, openDb } from './db/open.ts';
@@ -19,7 +20,7 @@ import { LiveHub } from './live.ts';
 import { MtaSupervisor } from './mta-supervisor.ts';
 import { buildPublicApp } from './public.ts';
 import { deliverySettings } from './settings/settings.ts';
-import { unfinishedJobs } from './unfinished.ts';
+import { unfinishedImports } from './unfinished.ts';
 import { VERSION } from './version.ts';
 
 /** ms; together well below the ten seconds that `docker stop` gives */
@@ -85,7 +86,8 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
 
     parts.deps.publishDelivery();
     parts.mta.start();
-    for (const job of unfinishedJobs(db, spool)) parts.jobs.run(job);
+    for (const job of unfinishedImports(db)) parts.jobs.run(job);
+    reconcile(parts.deps);
     const stopTimers = startTimers(parts, log);
     const ports = { admin: config.ports.admin, public: config.ports.public };
     writePorts(config, ports);
