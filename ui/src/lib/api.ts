@@ -113,7 +113,7 @@ export async function getAll<T>(path: string, query: Query = {}, signal?: AbortS
   do {
     const page: Page<T> = await api.get(path, { limit: 500, ...query, cursor }, signal);
     items.push(...page.items);
-    cursor = page.nextCursor;
+    cursor = page.nextCursor ?? null;
   } while (cursor !== null && items.length < max);
   return items;
 }
