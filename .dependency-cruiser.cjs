@@ -1,5 +1,5 @@
 /** The arrows of shared/DESIGN.md: ui → (types only) server → mta, never back. */
-const TEST = '\\.test\\.ts$|^mta/(test|bench)/|^server/(test|bench)/|^deploy/e2e/';
+const TEST = '\\.test\\.ts$|^mta/(test|bench)/|^server/(test|testing|bench)/|^deploy/e2e/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
