@@ -22,6 +22,7 @@ export async function startDueCampaigns(deps: StartDeps, now: number): Promise<v
     .where(and(eq(campaigns.state, 'scheduled'), lte(campaigns.scheduledAt, now)))
     .orderBy(asc(campaigns.scheduledAt))
     .all();
+  const failures: unknown[] = [];
   for (const { id, scheduledAt } of due) {
     try {
       const overrides = scheduledOverrides(deps.db, id);
@@ -31,10 +32,12 @@ export async function startDueCampaigns(deps: StartDeps, now: number): Promise<v
         ...(overrides.length > 0 ? { overrides } : {}),
       });
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      backToDraft(deps, id, error);
+      // A fault of ours must not hold up the campaigns behind it; the next call tries again.
+      if (error instanceof AppError) backToDraft(deps, id, error);
+      else failures.push(error);
     }
   }
+  if (failures.length > 0) throw new AggregateError(failures, 'scheduled campaigns could not be started');
 }
 
 function backToDraft(deps: StartDeps, id: number, error: AppError): void {

@@ -5,7 +5,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
-import type { LedgerEvent, TokenClaims, TokenPurpose } from '../../mta/index.ts';
+import type { LedgerEvent, Spool, TokenClaims, TokenPurpose } from '../../mta/index.ts';
 import { publicPath, verifyClickUrl, verifyToken } from '../../mta/index.ts';
 import type { Deps, Routes } from '../deps.ts';
 import { AppError } from '../errors.ts';
@@ -30,8 +30,9 @@ export const trackingRoutes: Routes = async (app, deps) => {
   const recorder = new Recorder({ spool });
   const links = new LinkTables(deps.db, spool);
   const subscriptions = new Subscriptions(deps.db, spool);
+  const tokenKey = cachedKey(spool);
   const claimsOf = (purpose: TokenPurpose, token: string): TokenClaims | null => {
-    const key = spool.settings()?.tokenKey;
+    const key = tokenKey();
     return key === undefined ? null : verifyToken(key, purpose, token);
   };
 
@@ -70,10 +71,9 @@ export const trackingRoutes: Routes = async (app, deps) => {
     }
   }
 
-  app.get<{ Params: { file: string } }>('/o/:file', limited, async (request, reply) => {
+  app.get<{ Params: { token: string } }>(publicPath.open(':token'), limited, async (request, reply) => {
     // Bad tokens get the same picture: nobody can try tokens out here.
-    const token = /^(.+)\.gif$/.exec(request.params.file)?.[1];
-    const claims = token === undefined ? null : claimsOf('open', token);
+    const claims = claimsOf('open', request.params.token);
     if (claims) await count(request, claims, 'opened');
     return reply.type('image/gif').send(PIXEL);
   });
@@ -156,6 +156,19 @@ export const trackingRoutes: Routes = async (app, deps) => {
     return sendPage(reply, donePage(context, subscription, scope, now));
   });
 };
+
+/** Read at most once a second: the settings hold every DKIM key, too much to parse for each open. */
+function cachedKey(spool: Pick<Spool, 'settings'>): () => string | undefined {
+  let key: string | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (key === undefined || Date.now() - readAt > 1000) {
+      key = spool.settings()?.tokenKey;
+      readAt = Date.now();
+    }
+    return key;
+  };
+}
 
 function sendPage(reply: FastifyReply, html: string): FastifyReply {
   return reply.header('content-security-policy', PAGE_CSP).type('text/html; charset=utf-8').send(html);

@@ -99,7 +99,6 @@ describe('opens', () => {
       `${tokens().unsubscribe}.gif`,
       `${tokens().click(0)}.gif`,
       'x.gif',
-      'x',
       `${'a'.repeat(900)}.gif`,
     ]) {
       const answer = await request('GET', `/o/${file}`);
