@@ -80,7 +80,11 @@ function* checkContent(input: PreflightInput): Generator<Finding> {
     for (const { field, message, line, column } of input.compiled.errors) {
       // Named above in plainer words.
       if ((empty && field === 'html') || (field === 'from' && input.from.address.trim() === '')) continue;
-      yield { ...error(contentCode(field), contentPointer(field), message), line, column };
+      const value = field === 'from' ? input.from.address : field === 'replyTo' ? input.replyTo : undefined;
+      yield {
+        ...error(contentCode(field), contentPointer(field), message),
+        ...(value === undefined ? { line, column } : { value }),
+      };
     }
   } else {
     for (const variable of input.compiled.variables) {

@@ -146,6 +146,21 @@ describe('the check before sending', () => {
     ]);
   });
 
+  it('names addresses that cannot stand in a header', async () => {
+    const list = addList(harness.db, '会員');
+    addPeople(harness.db, list, 1);
+    const id = await draft({
+      listIds: [list],
+      from: { name: 'x', address: 'news@' },
+      replyTo: '返信@example.jp',
+    });
+    expect((await get(`/${id}/preflight`)).body.findings).toEqual([
+      expect.objectContaining({ code: 'from-invalid', pointer: '/from/address', value: 'news@' }),
+      expect.objectContaining({ code: 'reply-to-invalid', pointer: '/replyTo', value: '返信@example.jp' }),
+    ]);
+    expect(await post(`/${id}/start`)).toMatchObject({ status: 409, body: { code: 'preflight-failed' } });
+  });
+
   it('wants a sending domain in live mode, unless somebody answers for it; the audit log keeps why', async () => {
     const list = addList(harness.db, '会員');
     addPeople(harness.db, list, 1);
