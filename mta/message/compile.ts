@@ -5,7 +5,8 @@
 import type { ContentError, ContentLink, ContentSource } from '../types.ts';
 import { chooseEncoding, endLine, normalizeBreaks, type PartEncoder, partEncoder } from './encode.ts';
 import { type FixedFields, fieldError, fixedFields } from './fields.ts';
-import { appendToBody, rewriteHtml } from './html.ts';
+import { offersUnsubscribe, withFooter } from './footer.ts';
+import { rewriteHtml } from './html.ts';
 import {
   BUILT_IN_VARIABLES,
   checkTemplate,
@@ -49,12 +50,6 @@ export interface VaryingPart {
   author: Program;
   encoder: PartEncoder;
 }
-
-const UNSUBSCRIBE = '配信停止 / Unsubscribe';
-const HTML_FOOTER =
-  '<div style="margin:24px 0 0;padding:12px 0;border-top:1px solid #ccc;font-size:12px;color:#666;text-align:center">' +
-  `<a href="{{ unsubscribe_url }}" style="color:#666">${UNSUBSCRIBE}</a></div>`;
-const TEXT_FOOTER = `\r\n\r\n----\r\n${UNSUBSCRIBE}:\r\n{{ unsubscribe_url }}\r\n`;
 
 /** Never throws on what an author or caller wrote: every problem is an error with its place. */
 export function compileContent(source: ContentSource): CompileResult {
@@ -116,7 +111,7 @@ function compileHtml(
   list: boolean,
   track: ContentSource['track'],
 ): { part: VaryingPart; links: ContentLink[] } {
-  const whole = list && neverUnsubscribes('html', checked) ? withHtmlFooter(html) : html;
+  const whole = list && neverUnsubscribes('html', checked) ? withFooter('html', html) : html;
   const rewritten = rewriteHtml(whole, track);
   const part = varyingPart(
     'html',
@@ -131,7 +126,7 @@ function compileHtml(
 function compileText(text: string, list: boolean): VaryingPart | null {
   if (text.trim() === '') return null;
   const program = parseProgram(text, 'plain');
-  const whole = list && neverUnsubscribes('text', program) ? withTextFooter(text) : text;
+  const whole = list && neverUnsubscribes('text', program) ? withFooter('text', text) : text;
   const final = parseProgram(whole, 'plain');
   return varyingPart('text', final, final, whole);
 }
@@ -154,27 +149,4 @@ function neverUnsubscribes(field: 'text' | 'html', program: Program): boolean {
     tracking: { click: () => '', clickUrl: () => '', open: () => '' },
   });
   return !offersUnsubscribe(field, trial, url);
-}
-
-/** The reader can see the link: in HTML it does not only stand in comments. */
-export function offersUnsubscribe(field: 'text' | 'html', rendered: string, unsubscribeUrl: string): boolean {
-  for (let at = rendered.indexOf(unsubscribeUrl); at >= 0; at = rendered.indexOf(unsubscribeUrl, at + 1)) {
-    const comment = field === 'html' ? rendered.lastIndexOf('<!--', at) : -1;
-    const end = comment < 0 ? -1 : rendered.indexOf('-->', comment);
-    if (comment < 0 || (end >= 0 && end < at)) return true;
-  }
-  return false;
-}
-
-/** The part with a link to unsubscribe at its end; `{{ unsubscribe_url }}` stands for the URL. */
-export function withFooter(field: 'text' | 'html', text: string): string {
-  return field === 'html' ? withHtmlFooter(text) : withTextFooter(text);
-}
-
-function withHtmlFooter(html: string): string {
-  return appendToBody(html, HTML_FOOTER);
-}
-
-function withTextFooter(text: string): string {
-  return text.trimEnd() + TEXT_FOOTER;
 }

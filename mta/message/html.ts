@@ -56,10 +56,10 @@ export function rewriteHtml(html: string, options: RewriteOptions): { html: stri
   return { html: apply(html, edits), links };
 }
 
-/** Puts `addition` before `</body>`, or at the end. */
-export function appendToBody(html: string, addition: string): string {
-  const spans = liquidSpans(html);
-  const at = endOfBody(parse(mask(html, spans), { sourceCodeLocationInfo: true }), spans) ?? html.length;
+/** Puts `addition` before `</body>`, or at the end. `spans`: the Liquid in `html`, none when it is rendered. */
+export function appendToBody(html: string, addition: string, spans: Span[]): string {
+  const document = parse(mask(html, spans), { sourceCodeLocationInfo: true });
+  const at = endOfBody(document, spans) ?? html.length;
   return html.slice(0, at) + addition + html.slice(at);
 }
 

@@ -15,7 +15,7 @@ import {
   Tokenizer,
   TypeGuards,
 } from 'liquidjs';
-import type { ContentError, MergeValues } from '../types.ts';
+import type { MergeValues } from '../types.ts';
 
 /** What a render sees. `email` and `unsubscribe_url` are always there; merge values come from the row. */
 export interface Scope {
@@ -175,10 +175,6 @@ export function problemOf(error: unknown): LiquidProblem {
     column = before.length > 1 ? before.at(-1)!.length + 1 : column + at;
   }
   return { line, column, message };
-}
-
-export function contentError(field: ContentError['field'], problem: LiquidProblem): ContentError {
-  return { field, ...problem };
 }
 
 /** Top-level names that the template reads and does not set itself, with built-ins. */

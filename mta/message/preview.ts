@@ -1,7 +1,7 @@
 /** A content as one person would see it, for the UI: links as typed, no tokens, no pixel. */
 import type { MergeValues } from '../types.ts';
 import type { CompiledContent, VaryingPart } from './compile.ts';
-import { offersUnsubscribe, withFooter } from './compile.ts';
+import { offersUnsubscribe, withRenderedFooter } from './footer.ts';
 import { oneLine } from './header.ts';
 import type { Scope } from './liquid.ts';
 import { renderMessage, renderText } from './render.ts';
@@ -39,7 +39,7 @@ export function renderPreview(
     if (!part) return '';
     const text = renderText(part.field, part.author, part.author, scope);
     if (!content.list || offersUnsubscribe(part.field, text, scope.unsubscribeUrl)) return text;
-    return withFooter(part.field, text).replaceAll('{{ unsubscribe_url }}', scope.unsubscribeUrl);
+    return withRenderedFooter(part.field, text, scope.unsubscribeUrl);
   };
   const subject = oneLine(renderText('subject', content.subject, content.subject, scope)).trim();
   return { subject, html: show(content.html), text: show(content.text), size: sizeOf(content, merge) };

@@ -5,9 +5,10 @@
  */
 import type { DeliveryClass, MergeValues } from '../types.ts';
 import { envelopeAddress, parseAddress } from './address.ts';
-import { type CompiledContent, offersUnsubscribe, type VaryingPart, withFooter } from './compile.ts';
+import type { CompiledContent, VaryingPart } from './compile.ts';
 import type { DkimSigner } from './dkim.ts';
 import { ByteWriter, endLine, normalizeBreaks } from './encode.ts';
+import { offersUnsubscribe, withRenderedFooter } from './footer.ts';
 import { dateValue, textField } from './header.ts';
 import { isWebUrl, tidyUrl } from './html.ts';
 import { escapeHtml, type LiquidProblem, problemOf, renderProgram, type Scope } from './liquid.ts';
@@ -158,7 +159,7 @@ function writePart(part: VaryingPart, list: boolean, scope: Scope): void {
   let text = renderText(part.field, part.program, part.author, scope);
   // a condition may have hidden the author's link: nobody is mailed without a way out
   if (list && !offersUnsubscribe(part.field, text, scope.unsubscribeUrl)) {
-    text = withFooter(part.field, text).replaceAll('{{ unsubscribe_url }}', scope.unsubscribeUrl);
+    text = withRenderedFooter(part.field, text, scope.unsubscribeUrl);
   }
   part.encoder.writeWhole(writer, endLine(normalizeBreaks(text)));
 }
@@ -189,7 +190,7 @@ function trackingUrls(publicUrl: string, tokens: Tokens): Scope['tracking'] {
     clickUrl(index, destination) {
       const url = tidyUrl(destination);
       // only what a browser would open is counted: an empty value or mailto: stays what it is
-      return isWebUrl(url) ? `${publicUrl}/c/${tokens.clickUrl(index, url)}` : escapeHtml(url);
+      return isWebUrl(url) ? publicUrl + publicPath.click(tokens.clickUrl(index, url)) : escapeHtml(url);
     },
     open: () => publicUrl + publicPath.open(tokens.open),
   };

@@ -225,6 +225,12 @@ describe('nobody gets bulk mail without a way out', () => {
     expect(renderPreview(compile({ html: `<body>x${html}</body>`, list }), {}).html).toContain('配信停止');
   });
 
+  it('braces in a value do no harm to the footer', async () => {
+    const html = '<body>{% if vip %}{{ unsubscribe_url }}{% endif %}{{ name }}</body>';
+    const { html: out } = await parse({ html, list }, { name: '{{ {% if {{' });
+    expect(out).toMatch(/^<body>\{\{ \{% if \{\{<img[^>]*><div.*配信停止/);
+  });
+
   it('a condition that is met needs no footer', async () => {
     const { html } = await parse(
       { html: '{% if vip %}<a href="{{ unsubscribe_url }}">out</a>{% endif %}', list },
