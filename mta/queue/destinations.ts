@@ -103,7 +103,10 @@ export class Destinations {
 
   async #lookUp(domain: string): Promise<Destination> {
     const { resolver, selfNames, probeDelay } = this.#options;
-    const resolve = (): Promise<MxOutcome> => resolveMx(domain, resolver, { selfNames });
+    // A route that names the domain may lead to a mail server inside the company; `*` is no such word.
+    const route = matchRoute(domain, this.#options.routes);
+    const allowPrivate = route !== undefined && route.match !== '*';
+    const resolve = (): Promise<MxOutcome> => resolveMx(domain, resolver, { selfNames, allowPrivate });
     const outcome = await resolve().catch(
       (error: unknown): MxOutcome => ({
         kind: 'temporary',

@@ -1,0 +1,140 @@
+/** The real MTA process on a folder of its own, driven as the server drives it. Waiting is for its messages, never for time. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTokenKey, generateDkimKey } from '../index.ts';
+import { type MtaHandle, spawnMta } from '../spawn.ts';
+import type { Spool } from '../spool/api.ts';
+import { openSpool } from '../spool/open.ts';
+import type {
+  ContentSource,
+  DeliverySettings,
+  JobProgress,
+  LedgerRow,
+  MtaStatus,
+  RelayHost,
+  Route,
+} from '../types.ts';
+
+export interface MtaHarness {
+  dataDir: string;
+  spool: Spool;
+  mta: MtaHandle;
+  /** the sandbox's port */
+  sandboxPort: number;
+  /** a job with these recipients, sealed; answers its id */
+  send(addresses: string[], content?: Partial<ContentSource>): number;
+  publish(changes: Partial<DeliverySettings>): void;
+  /** resolves when the predicate holds; looked at after every note of the MTA */
+  until<T>(look: () => T | undefined | false): Promise<T>;
+  settled(jobId: number): Promise<JobProgress>;
+  ledger(jobId: number): LedgerRow[];
+  status: MtaStatus | undefined;
+  close(): Promise<void>;
+}
+
+export const relayTo = (port: number, more: Partial<RelayHost> = {}): Route[] => [
+  { id: 1, match: '*', relay: [{ host: '127.0.0.1', port, tls: 'none', ...more }] },
+];
+
+let key: { privateKey: string } | undefined;
+
+export async function startMta(
+  settings: Partial<DeliverySettings> = {},
+  dns: string[] = ['127.0.0.1:9'],
+): Promise<MtaHarness> {
+  key ??= await generateDkimKey();
+  const dataDir = mkdtempSync(join(tmpdir(), 'todoke-mta-'));
+  const spool = openSpool(dataDir);
+  let current: DeliverySettings = {
+    mode: 'live',
+    publicUrl: 'http://127.0.0.1:8081',
+    tokenKey: createTokenKey(),
+    ehloName: 'me.test',
+    domains: [
+      {
+        domain: 'example.jp',
+        returnPathDomain: 'bounce.example.jp',
+        dkim: [{ selector: 's1', privateKey: key.privateKey }],
+      },
+    ],
+    routes: [],
+    retry: { first: 1, cap: 1, jitter: 0, giveUp: 3600 },
+    ...settings,
+  };
+  spool.publishSettings(current);
+  const lookers = new Set<() => void>();
+  const ready = Promise.withResolvers<number>();
+  const mta = spawnMta({
+    dataDir,
+    dns,
+    log: 'error',
+    onMessage(message) {
+      if (message.type === 'ready') ready.resolve(message.sandboxPort);
+      if (message.type === 'status') harness.status = message.status;
+      for (const look of lookers) look();
+    },
+    onExit: (code) => ready.reject(new Error(`the MTA ended with ${code}`)),
+  });
+  let jobs = 0;
+  const harness: MtaHarness = {
+    dataDir,
+    spool,
+    mta,
+    sandboxPort: 0,
+    status: undefined,
+    send(addresses, content = {}) {
+      jobs += 1;
+      const id = spool.createJob({
+        ref: `job:${jobs}`,
+        class: 'bulk',
+        content: {
+          from: { name: 'Example', address: 'news@example.jp' },
+          subject: 'Hello',
+          text: 'Hello {{ name }}',
+          track: { opens: false, clicks: false },
+          ...content,
+        },
+      });
+      const rows = addresses.map((address, n) => ({
+        address,
+        subscriberId: n + 1,
+        listId: 1,
+        merge: { name: `N${n}` },
+      }));
+      spool.enqueue(id, { from: 0, to: rows.length, rows });
+      spool.seal(id);
+      mta.send({ type: 'wake', jobId: id });
+      return id;
+    },
+    publish(changes) {
+      current = { ...current, ...changes };
+      spool.publishSettings(current);
+      mta.send({ type: 'settings' });
+    },
+    until: (look) =>
+      new Promise((resolve) => {
+        const check = (): void => {
+          const found = look();
+          if (found === undefined || found === false) return;
+          lookers.delete(check);
+          resolve(found);
+        };
+        lookers.add(check);
+        check();
+      }),
+    settled: (jobId) =>
+      harness.until(() => {
+        const job = spool.job(jobId)!;
+        return job.sealed && job.settled === job.enqueued && job;
+      }),
+    ledger: (jobId) => spool.searchLedger({ jobId }, undefined, 1000).reverse(),
+    async close() {
+      await mta.stop();
+      spool.close();
+      rmSync(dataDir, { recursive: true });
+    },
+  };
+  harness.sandboxPort = await ready.promise;
+  return harness;
+}
