@@ -131,13 +131,10 @@ export class Channel {
     return this.#opened(socket, 'connect', 'connect');
   }
 
-  /**
-   * TLS on the connection. Whatever came in clear and was not answered yet is forgotten first (RFC 3207 §4.2: an
-   * attacker in the path may have put it there).
-   */
+  /** TLS on the connection, after the server's 220. */
   startTls(options: tls.ConnectionOptions): Promise<LostInfo | undefined> {
+    if (this.lost !== undefined) return Promise.resolve(this.lost);
     const clear = this.socket;
-    this.#parser.reset();
     clear.off('data', this.#onData);
     clear.off('end', this.#onEnd);
     return this.#opened(tls.connect({ ...options, socket: clear }), 'secureConnect', 'handshake');
@@ -205,8 +202,8 @@ export class Channel {
   leave(): void {
     if (this.lost !== undefined || this.#leaving) return;
     this.#leaving = true;
-    this.socket.write('QUIT\r\n');
     this.expect('quit', { onReply: () => this.close(''), onLost: () => {} });
+    this.socket.end('QUIT\r\n');
   }
 
   close(error: string, reply?: Reply, timeout = false): void {
@@ -258,6 +255,8 @@ export class Channel {
       else this.close(`reply without a command: ${reply.text}`);
       return;
     }
+    // RFC 3207 §4.2: what came in clear behind the 220 may be an attacker's, so it is never looked at.
+    if (wait === 'starttls' && reply.code === 220) this.#parser.reset();
     if (this.#waits.length > 0) this.#await();
     else this.#deadline.clear();
     owner.onReply(wait, reply);

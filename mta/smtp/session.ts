@@ -113,7 +113,7 @@ async function secure(
     return { ok: false, phase: 'starttls', error: 'STARTTLS is not offered and the route requires TLS' };
   }
   const answer = await channel.ask('starttls', 'STARTTLS');
-  if (accepted(answer) === undefined) {
+  if (accepted(answer)?.code !== 220) {
     // A refusal leaves the session in clear and intact (RFC 3207 §4.1), unless it was the end.
     if (mayGoOn && answer.kind === 'reply' && channel.usable)
       return { ok: true, value: { tls: '', refused: answer.reply.text } };
