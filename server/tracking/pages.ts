@@ -9,7 +9,7 @@ const STYLE = `
 body{margin:0;padding:24px 16px;background:var(--page);color:var(--text);font:16px/1.7 "Hiragino Sans","Noto Sans JP","Yu Gothic UI",Meiryo,system-ui,sans-serif}
 main{max-width:34rem;margin:8vh auto 0;padding:28px 24px;background:var(--card);border:1px solid var(--line);border-radius:10px}
 h1{margin:0 0 12px;font-size:1.3rem;line-height:1.5}
-p{margin:0 0 16px;overflow-wrap:anywhere}
+p{margin:0 0 16px;overflow-wrap:anywhere;word-break:auto-phrase}
 .muted{color:var(--muted);font-size:.9rem}
 form{margin:0 0 12px}
 button{width:100%;min-height:48px;padding:8px 16px;border-radius:8px;font:inherit;cursor:pointer;border:1px solid var(--accent);background:transparent;color:var(--accent)}

@@ -47,7 +47,7 @@ export class Subscriptions {
     unsubscribe(this.#db, this.#spool, {
       subscriberId: claims.subscriberId,
       listId: scope === 'all' ? 'all' : claims.listId,
-      source: 'link',
+      source: this.#sourceOf(claims),
       at,
     });
     return true;
@@ -82,6 +82,12 @@ export class Subscriptions {
         return lists.length > 0 || suppression !== undefined;
       })
       .immediate();
+  }
+
+  /** What made them leave. */
+  #sourceOf({ jobId }: TokenClaims): string {
+    const campaign = this.#db.$client.prepare('SELECT id FROM campaigns WHERE job_id = ?').pluck().get(jobId);
+    return campaign === undefined ? 'link' : `campaign:${campaign}`;
   }
 
   #reader({ subscriberId }: TokenClaims): Reader | undefined {

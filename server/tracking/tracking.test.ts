@@ -223,7 +223,7 @@ describe('unsubscribing', () => {
     it(`takes the one-click POST of a mail program at once: ${name}`, async () => {
       const answer = await request('POST', page(), headers, body);
       expect(answer).toMatchObject({ status: 200, text: 'Unsubscribed\n' });
-      expect(membership()).toMatchObject({ state: 'unsubscribed' });
+      expect(membership()).toMatchObject({ state: 'unsubscribed', unsubscribedBy: 'campaign:1' });
       expect(membership(other).state).toBe('subscribed');
       expect(ledger()).toMatchObject([{ kind: 'unsubscribed', subscriberId: person, listId: list, jobId }]);
       expect(harness.sent.mta).toContainEqual({ type: 'stops' });
