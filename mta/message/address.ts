@@ -38,9 +38,9 @@ const ASCII_DOMAIN = new RegExp(`^${DOMAIN}$`);
 // RFC 5322 §3.2.3; the rule that old docomo and au addresses break
 const DOT_ATOM = new RegExp(`^[${ATEXT}]+(?:\\.[${ATEXT}]+)*$`);
 // RFC 6531 §3.3: atext plus any non-ASCII character, but no space, separator or invisible one
-const LOCAL = new RegExp(`^(?:[.${ATEXT}]|(?=[^\\x00-\\x7f])[^\\p{C}\\p{Z}])+$`, 'u');
-// RFC 5321 §4.1.2 Quoted-string
-const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])+)"$/;
+const LOCAL = new RegExp(`^(?:[.${ATEXT}]|(?=[\\x80-\\u{10ffff}])[^\\p{C}\\p{Z}])+$`, 'u');
+// RFC 5321 §4.1.2 Quoted-string, with RFC 6531's characters
+const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e]|(?=[\x80-\u{10ffff}])[^\p{C}\p{Z}])+)"$/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose (CR and LF would end an SMTP command)
 const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
 

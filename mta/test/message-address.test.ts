@@ -31,6 +31,8 @@ describe('accepted addresses: as typed, key, what goes out', () => {
     const decomposed = parseAddress('か\u3099ま@example.jp');
     if (!composed.ok || !decomposed.ok) throw new Error('not accepted');
     expect(decomposed.key).toBe(composed.key);
+    const quoted = parseAddress('"が."@example.jp');
+    expect(quoted.ok && envelopeAddress(quoted)).toEqual({ path: '"が."@example.jp', utf8: true });
     expect(envelopeAddress(composed)).toEqual({ path: 'がま@example.jp', utf8: true });
   });
 
