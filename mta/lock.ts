@@ -19,6 +19,8 @@ export function tryLock(file: string): FileLock | undefined {
   chmodSync(file, 0o600);
   const db = new Database(file, { timeout: 0 });
   try {
+    // No journal: a process that is killed would leave one behind, for nothing.
+    db.pragma('journal_mode = OFF');
     // A transaction that is never committed: the file stays empty, the lock stays held.
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {

@@ -88,7 +88,9 @@ export async function createBase(options: BaseOptions): Promise<App> {
     if (schema?.body) request.body = coerceJson(schema.body, defaultBody(schema.body, request.body));
   });
   app.addHook('onResponse', async (request, reply) => {
-    request.log[options.accessLevel](
+    // Probes and the UI's files say nothing of what people and programs do.
+    const level = request.url.startsWith('/api/') ? options.accessLevel : 'debug';
+    request.log[level](
       {
         method: request.method,
         route: request.routeOptions.url ?? '',

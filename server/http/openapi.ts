@@ -1,4 +1,5 @@
 /** OpenAPI 3.1 from the routes' own schemas, and docs to browse that come from the image alone. */
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { permissionOf } from '../auth/guard.ts';
@@ -29,6 +30,9 @@ const TAGS: Record<string, string> = {
   events: 'Overview',
 };
 
+/** probes and this description */
+const OTHER = 'Operation';
+
 const INTRODUCTION = `Times are ISO 8601 in UTC. Lists are paged: \`?limit&cursor\` answers \`{items, nextCursor}\`.
 Errors are RFC 9457 \`application/problem+json\`; \`code\` is stable, \`errors\` names each bad field.
 
@@ -37,12 +41,16 @@ first one's answer (with \`Idempotency-Replayed: true\`) for 24 hours; the same 
 
 /** Must be registered before the routes that it describes. */
 export async function useOpenApi(app: App): Promise<void> {
+  app.addSchema({ ...Problem, $id: 'Problem' });
   await app.register(swagger, {
+    refResolver: {
+      buildLocalReference: (schema, _base, _fragment, i) => String(schema.$id ?? `schema-${i}`),
+    },
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Todoke', version: VERSION, description: INTRODUCTION },
       servers: [{ url: '/' }],
-      tags: [...new Set(Object.values(TAGS))].map((name) => ({ name })),
+      tags: [...new Set([...Object.values(TAGS), OTHER])].map((name) => ({ name })),
       components: {
         securitySchemes: {
           key: { type: 'http', scheme: 'bearer', description: 'An API key, `tdk_…`' },
@@ -54,7 +62,7 @@ export async function useOpenApi(app: App): Promise<void> {
       const method = Array.isArray(route.method) ? route.method[0]! : route.method;
       const permission = permissionOf(method, url);
       const described = { ...schema };
-      described.tags ??= [TAGS[url.split('/')[3] ?? ''] ?? 'Operation'];
+      described.tags ??= [TAGS[url.split('/')[3] ?? ''] ?? OTHER];
       described.description ??= needs(permission);
       described.security ??=
         permission === 'public'
@@ -63,8 +71,11 @@ export async function useOpenApi(app: App): Promise<void> {
             ? [{ session: [] }]
             : [{ key: [] }, { session: [] }];
       described.response = {
-        ...((described.response as Record<string, unknown> | undefined) ?? { 200: { description: 'Done' } }),
-        default: { description: 'An error', content: { 'application/problem+json': { schema: Problem } } },
+        ...describeResponses(described.response as Record<string, object> | undefined),
+        default: {
+          description: 'An error',
+          content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+        },
       };
       if (method === 'POST' && permission !== 'public') described.headers ??= IDEMPOTENCY_HEADER;
       return { schema: described, url };
@@ -94,6 +105,15 @@ const IDEMPOTENCY_HEADER = {
     },
   },
 };
+
+function describeResponses(responses: Record<string, object> = { 200: {} }): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, schema]) => [
+      status,
+      { description: STATUS_CODES[status] ?? 'Done', ...schema },
+    ]),
+  );
+}
 
 function needs(permission: string | undefined): string {
   if (permission === 'public') return 'Needs no login.';

@@ -16,6 +16,7 @@ const Body = Type.Object({
   from: Type.Optional(Nullable(Type.Object({ address: Type.String() }))),
   password: Type.Optional(Type.String({ minLength: 10 })),
   at: Type.Optional(Type.String({ format: 'date-time' })),
+  size: Type.Optional(Type.Enum(['big', 'small'])),
 });
 
 /** Routes of the table under which this test can raise every kind of error; the real ones are not registered here. */
@@ -86,6 +87,7 @@ test.each([
     { state: 'ajar' },
     { pointer: '/state', code: 'anyOf', value: 'ajar', message: 'must be "open" or "shut"' },
   ],
+  [{ size: 'tall' }, { pointer: '/size', code: 'enum', value: 'tall', message: 'must be "big" or "small"' }],
   [{ from: {} }, { pointer: '/from/address', code: 'required', message: 'is missing' }],
   [{ from: 5 }, { pointer: '/from', code: 'anyOf', value: 5, message: 'must be object or null' }],
   [{ at: 'tomorrow' }, { pointer: '/at', code: 'format', value: 'tomorrow' }],

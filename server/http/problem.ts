@@ -115,6 +115,7 @@ function fieldError(error: VerboseError, context: string): FieldError {
     field.value = (error.data as Record<string, unknown> | undefined)?.[child ?? ''];
   } else {
     if (error.keyword === 'anyOf') field.message = `must be ${allowed(error.parentSchema?.anyOf)}`;
+    else if (error.keyword === 'enum') field.message = `must be ${words(error.params.allowedValues)}`;
     else if (error.keyword === 'const')
       field.message = `must be ${JSON.stringify(error.params.allowedValue)}`;
     field.value = error.data;
@@ -133,6 +134,10 @@ function allowed(branches: unknown): string {
       ),
     ),
   ].join(' or ');
+}
+
+function words(values: unknown): string {
+  return (values as unknown[]).map((value) => JSON.stringify(value)).join(' or ');
 }
 
 /** Long values would make the answer as big as the request. */
