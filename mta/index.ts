@@ -19,4 +19,5 @@ export type { MtaHandle } from './spawn.ts';
 export { spawnMta } from './spawn.ts';
 export type { LedgerFilter, Spool } from './spool/api.ts';
 export { openSpool } from './spool/open.ts';
+export { scrubFile } from './spool/scrub.ts';
 export type * from './types.ts';

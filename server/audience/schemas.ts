@@ -49,6 +49,7 @@ export const Membership = Type.Object({
   createdAt: Time,
   unsubscribedAt: Nullable(Time),
 });
+export type Membership = Static<typeof Membership>;
 export const AttributeValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 export const Subscriber = Type.Object({
   id: Id,
@@ -133,6 +134,9 @@ export const Import = Type.Object({
   created: Type.Integer(),
   updated: Type.Integer(),
   rejected: Type.Integer(),
+  /** of `updated`: people who had left the list; they stay unsubscribed and stand as notes in rejected.csv */
+  keptUnsubscribed: Type.Integer(),
+  /** failed: `code: Japanese (English)` */
   error: Nullable(Type.String()),
   createdAt: Time,
   startedAt: Nullable(Time),
