@@ -112,7 +112,7 @@ describe('timeouts (case 15)', () => {
         'S: 250 ok',
         'S: 250 ok',
         pass(minutes(2) - 1),
-        resolve,
+        () => resolve(),
         '*** eof',
       ],
     ]);
