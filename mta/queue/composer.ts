@@ -39,10 +39,8 @@ export class Composer {
     let found = this.#contexts.get(job);
     if (!found) {
       // A From domain that nobody has set up: unsigned, and bounces come back to it (sandbox, first steps).
-      const domain = this.#domains.get(job.fromDomain) ?? {
-        returnPathDomain: job.fromDomain,
-        signer: undefined,
-      };
+      const { fromDomain } = job.content!.fields;
+      const domain = this.#domains.get(fromDomain) ?? { returnPathDomain: fromDomain, signer: undefined };
       found = {
         context: {
           jobId: job.id,

@@ -10,7 +10,6 @@ export class Job {
   state: JobState;
   /** buckets of it that are in memory */
   buckets = 0;
-  readonly fromDomain: string;
   /** undefined: it does not compile (the server checks before it creates a job, so this is a last resort) */
   readonly content: CompiledContent | undefined;
   readonly contentError: string;
@@ -19,10 +18,7 @@ export class Job {
     this.id = row.id;
     this.class = row.class;
     this.state = row.state;
-    const source = claims.content(row.id);
-    const address = source.from.address;
-    this.fromDomain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-    const compiled = compileContent(source);
+    const compiled = compileContent(claims.content(row.id));
     this.content = compiled.ok ? compiled.content : undefined;
     this.contentError = compiled.ok
       ? ''
