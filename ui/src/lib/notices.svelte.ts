@@ -16,6 +16,8 @@ export interface Question {
   /** on the button: the verb itself, never "OK" */
   confirm: string;
   danger?: boolean;
+  /** on the button that does nothing, where やめる could be read as the thing itself */
+  back?: string;
   /** must be typed before the button works, e.g. the number of people */
   type?: string;
   typeLabel?: string;

@@ -2,7 +2,13 @@
  * The code editor, loaded when a screen opens it. It lives in a shadow root because there CodeMirror puts its styles into
  * `adoptedStyleSheets`; in the document it would add <style> elements, which the server's `style-src 'self'` refuses.
  */
-import { type CompletionContext, type CompletionResult, startCompletion } from '@codemirror/autocomplete';
+import {
+  autocompletion,
+  type CompletionContext,
+  type CompletionResult,
+  type CompletionSource,
+  startCompletion,
+} from '@codemirror/autocomplete';
 import { indentWithTab } from '@codemirror/commands';
 import { html } from '@codemirror/lang-html';
 import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
@@ -11,7 +17,7 @@ import { Compartment, EditorState, type Extension } from '@codemirror/state';
 import { Decoration, EditorView, keymap, MatchDecorator, ViewPlugin } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { basicSetup } from 'codemirror';
-import { expression, FILTERS, liquidPlace, TAGS, type Variable } from './liquid.ts';
+import { expression, FILTERS, fallbackRange, liquidPlace, TAGS, type Variable } from './liquid.ts';
 
 export interface EditorError {
   line: number;
@@ -154,7 +160,7 @@ function liquidSource(variables: () => Variable[]) {
         const insert = `${space}${text}${!tail || over ? ` ${braces}` : ''}`;
         view.dispatch({
           changes: { from: start, to: over ? end + tail[0].length : end, insert },
-          selection: { anchor: start + insert.length },
+          selection: select(insert, start),
           userEvent: 'input.complete',
         });
       };
@@ -162,8 +168,9 @@ function liquidSource(variables: () => Variable[]) {
       const output = before.lastIndexOf('{{') > before.lastIndexOf('{%');
       return {
         from,
-        options: variables().map((variable) => ({
+        options: variables().map((variable, i) => ({
           label: variable.key,
+          boost: -i,
           detail: variable.label,
           type: 'variable',
           apply: output ? close(expression(variable), '}}') : variable.key,
@@ -191,6 +198,25 @@ function liquidSource(variables: () => Variable[]) {
       })),
       validFor: /^\w*$/,
     };
+  };
+}
+
+/** The fallback of what was inserted at `at`, else the place behind it. */
+function select(text: string, at: number): { anchor: number; head?: number } {
+  const fallback = fallbackRange(text);
+  return fallback ? { anchor: at + fallback.from, head: at + fallback.to } : { anchor: at + text.length };
+}
+
+/** Inside braces only Liquid is proposed; elsewhere what the language knows (tags, attributes, CSS). */
+function inLiquidOr(liquid: (context: CompletionContext) => CompletionResult | null): CompletionSource {
+  return async (context) => {
+    const result = liquid(context);
+    if (result) return result;
+    for (const source of context.state.languageDataAt<CompletionSource>('autocomplete', context.pos)) {
+      const found = await source(context);
+      if (found) return found;
+    }
+    return null;
   };
 }
 
@@ -222,7 +248,7 @@ export function createEditor(options: EditorOptions): EditorHandle {
         keymap.of([indentWithTab]),
         EditorView.lineWrapping,
         options.language === 'html' ? html({ autoCloseTags: true, matchClosingTags: true }) : [],
-        EditorState.languageData.of(() => [{ autocomplete: source }]),
+        autocompletion({ override: [inLiquidOr(source)] }),
         syntaxHighlighting(highlight),
         liquidMarks,
         openOnBraces,
@@ -245,7 +271,13 @@ export function createEditor(options: EditorOptions): EditorHandle {
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: doc } });
     },
     insert(text) {
-      view.dispatch(view.state.replaceSelection(text), { userEvent: 'input', scrollIntoView: true });
+      const { from, to } = view.state.selection.main;
+      view.dispatch({
+        changes: { from, to, insert: text },
+        selection: select(text, from),
+        userEvent: 'input',
+        scrollIntoView: true,
+      });
       view.focus();
     },
     setErrors(errors) {

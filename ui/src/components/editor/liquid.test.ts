@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { insertion, liquidPlace } from './liquid.ts';
+import { fallbackRange, insertion, liquidPlace } from './liquid.ts';
 
 // `‸` is the cursor.
 const cases: [text: string, expected: { kind: string; word: string; closed: boolean } | null][] = [
@@ -34,6 +34,12 @@ test('an insertion carries its fallback, and a quote in it cannot break the temp
   expect(insertion({ key: 'name', label: 'お名前', fallback: 'お客様' })).toBe(
     '{{ name | default: "お客様" }}',
   );
-  expect(insertion({ key: 'email', label: 'メール', fallback: '' })).toBe('{{ email }}');
+  expect(insertion({ key: 'email', label: 'メール', fallback: null })).toBe('{{ email }}');
   expect(insertion({ key: 'x', label: 'x', fallback: 'a"b' })).toBe('{{ x | default: "ab" }}');
+});
+
+test('the fallback can be selected in what was inserted', () => {
+  expect(fallbackRange('{{ name | default: "お客様" }}')).toEqual({ from: 20, to: 23 });
+  expect(fallbackRange('{{ company | default: "" }}')).toEqual({ from: 23, to: 23 });
+  expect(fallbackRange('{{ email }}')).toBeNull();
 });

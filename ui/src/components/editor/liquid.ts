@@ -5,8 +5,8 @@ export interface Variable {
   key: string;
   /** what people call it: お名前, 会社名 */
   label: string;
-  /** text for those who have no value; '' when every person has one */
-  fallback: string;
+  /** text for those who have no value, '' for the writer to fill in; null when every person has one */
+  fallback: string | null;
 }
 
 export type LiquidPlace =
@@ -55,9 +55,9 @@ function insideQuotes(text: string): boolean {
 
 /** `name | default: "お客様"`: what goes between the braces for a variable. */
 export function expression(variable: Variable): string {
-  return variable.fallback
-    ? `${variable.key} | default: "${variable.fallback.replaceAll('"', '')}"`
-    : variable.key;
+  return variable.fallback === null
+    ? variable.key
+    : `${variable.key} | default: "${variable.fallback.replaceAll('"', '')}"`;
 }
 
 /** `{{ name | default: "お客様" }}` */
@@ -98,3 +98,11 @@ export const TAGS = [
   'for',
   'endfor',
 ] as const;
+
+/** Where the fallback's text stands in an insertion: it is selected, so that the next key replaces it. */
+export function fallbackRange(text: string): { from: number; to: number } | null {
+  const match = /default: "([^"]*)"/.exec(text);
+  if (!match) return null;
+  const from = match.index + 'default: "'.length;
+  return { from, to: from + match[1]!.length };
+}

@@ -76,12 +76,19 @@ export class PreviewState {
   }
 }
 
-/** The words an inbox shows after the subject: the first text of the mail, hidden preheaders included. */
+/**
+ * The words an inbox shows after the subject: the first text of the mail, hidden preheaders included. Styles are taken
+ * out before the parser sees them: it would apply this page's policy to them and complain.
+ */
 export function preheader(html: string, max = 90): string {
-  const page = new DOMParser().parseFromString(html, 'text/html');
-  for (const element of page.querySelectorAll('style, script, title, head')) element.remove();
-  const text = (page.body?.innerText ?? page.body?.textContent ?? '')
-    .replaceAll(/[\s\u200b-\u200d\u00ad\u034f\ufeff]+/g, ' ')
-    .trim();
-  return [...text].slice(0, max).join('');
+  const bare = html
+    .replaceAll(/<!--[\s\S]*?-->|<(head|style|script|title)\b[\s\S]*?<\/\1\s*>/gi, '')
+    .replaceAll(/\sstyle\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)/gi, '')
+    // Blocks end words; their text content alone would glue them together.
+    .replaceAll(/<\/?(?:p|div|td|tr|table|h\d|li|ul|ol|br)\b[^>]*>/gi, ' $&');
+  const text = new DOMParser().parseFromString(bare, 'text/html').body.textContent ?? '';
+  return [...text.replaceAll(INVISIBLE, ' ').replaceAll(/\s+/g, ' ').trim()].slice(0, max).join('');
 }
+
+/** Fillers that keep the text after a short preheader out of the inbox: zero-width letters, soft hyphens, grapheme joiners. */
+const INVISIBLE = /\u200b|\u200c|\u200d|\u00ad|\u034f|\ufeff/g;

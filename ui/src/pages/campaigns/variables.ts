@@ -6,12 +6,12 @@ import { t } from '../../lib/i18n.svelte.ts';
 export function variables(attributes: readonly Attribute[]): Variable[] {
   return [
     { key: 'name', label: t('editor.variables.name'), fallback: t('editor.variables.nameFallback') },
-    { key: 'email', label: t('editor.variables.email'), fallback: '' },
+    { key: 'email', label: t('editor.variables.email'), fallback: null },
     ...attributes.map((attribute) => ({
       key: attribute.key,
       label: attribute.label,
-      fallback: t('editor.variables.attributeFallback'),
+      fallback: '',
     })),
-    { key: 'unsubscribe_url', label: t('editor.variables.unsubscribe'), fallback: '' },
+    { key: 'unsubscribe_url', label: t('editor.variables.unsubscribe'), fallback: null },
   ];
 }
