@@ -155,9 +155,11 @@ describe('where mail goes', () => {
     const seen = new Set<string>();
     for (let seed = 0; seed < 40; seed += 1) {
       let at = seed;
-      const outcome = await resolve(four, 'example.test', {
-        random: () => ((at = (at * 1103515245 + 12345) % 2147483648), at / 2147483648),
-      });
+      const random = (): number => {
+        at = (at * 1103515245 + 12345) % 2147483648;
+        return at / 2147483648;
+      };
+      const outcome = await resolve(four, 'example.test', { random });
       const order = targets(outcome)
         .map((target) => target[0])
         .join('');
@@ -299,8 +301,8 @@ describe('where mail goes', () => {
       '::ffff:10.0.0.1',
     ];
     it.each([
-      ...inside.map((a) => [a, { A: [a] }] as const),
-      ...inside6.map((a) => [a, { AAAA: [a] }] as const),
+      ...inside.map((a) => [a, { A: [a] }] as [string, Zone[string]]),
+      ...inside6.map((a) => [a, { AAAA: [a] }] as [string, Zone[string]]),
     ])('%s is refused', async (address, records) => {
       const outcome = await resolve(
         { 'example.test': { MX: [[10, 'mx.test']] }, 'mx.test': records },
