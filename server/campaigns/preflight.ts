@@ -129,14 +129,14 @@ function* checkDelivery(input: PreflightInput): Generator<Finding> {
   if (input.stopped) {
     yield warning('delivery-stopped', '', 'The emergency stop is on: nothing leaves until it is lifted');
   }
+  // Said, not forbidden: a first live mail to a relay on the same machine is how a set-up is tried out.
   if (input.mode === 'live' && isLocal(input.publicUrl)) {
     yield {
-      ...error(
+      ...warning(
         'public-url-local',
         '',
         'Readers cannot reach the public address, so links and unsubscribing would fail for them',
       ),
-      overridable: true,
       value: input.publicUrl,
     };
   }

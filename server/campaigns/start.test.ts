@@ -204,7 +204,7 @@ describe('the check before sending', () => {
     });
     const id = await draft({ listIds: [list] });
     expect((await get(`/${id}/preflight`)).body.findings).toMatchObject([
-      { code: 'public-url-local', level: 'error', overridable: true },
+      { code: 'public-url-local', level: 'warning' },
     ]);
   });
 });
