@@ -45,6 +45,8 @@ export async function buildAdminApp(options: AdminOptions): Promise<App> {
     bodyLimit: BODY_LIMIT,
     headers: ADMIN_HEADERS,
     accessLevel: 'info',
+    // A big file over a slow line takes its time.
+    requestTimeout: 0,
     notFound: ui.notFound,
   });
   options.metrics.time(app, 'admin');

@@ -7,7 +7,11 @@ export const eventsRoutes =
   (app) => {
     app.get(
       '/api/v1/events',
-      { schema: { summary: 'What moves, as server-sent events', produces: ['text/event-stream'] } },
+      // A HEAD would wait for the end of the stream.
+      {
+        exposeHeadRoute: false,
+        schema: { summary: 'What moves, as server-sent events', produces: ['text/event-stream'] },
+      },
       (request, reply) => live.connect(request, reply),
     );
   };

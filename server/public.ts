@@ -22,6 +22,8 @@ export async function buildPublicApp(options: PublicOptions): Promise<App> {
     headers: PUBLIC_HEADERS,
     // Clicks and opens come by the million; the ledger is their record.
     accessLevel: 'debug',
+    // Nobody needs longer for a click, but slow senders on the internet would like to hold all connections.
+    requestTimeout: 30_000,
   });
   options.metrics.time(app, 'public');
   app.get('/healthz', { schema: { hide: true } }, async () => ({ ok: true }));

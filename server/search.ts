@@ -1,5 +1,6 @@
 /** The search box: people, campaigns and lists, five of each. */
 import Type, { type Static } from 'typebox';
+import { searchSubscribers } from './audience/search.ts';
 import type { Actor, Db, Routes } from './deps.ts';
 
 const HITS = 5;
@@ -12,8 +13,8 @@ const Hit = Type.Object({
 type Hit = Static<typeof Hit>;
 const Query = Type.Object({ q: Type.String({ minLength: 1, maxLength: 200 }) });
 
-/** What the actor may see of what matches; people first. */
-export function search(db: Db, actor: Actor, q: string): Hit[] {
+/** What the actor may see of what matches; people first. `gone` answers true when nobody waits any more. */
+export async function search(db: Db, actor: Actor, q: string, gone?: () => boolean): Promise<Hit[]> {
   const text = q.trim();
   if (text === '') return [];
   const like = `%${text.replace(/[\\%_]/g, (c) => `\\${c}`)}%`;
@@ -21,14 +22,18 @@ export function search(db: Db, actor: Actor, q: string): Hit[] {
     (db.$client.prepare(sql).all(...values) as Omit<Hit, 'kind'>[]).map((row) => ({ kind, ...row }));
   const hits: Hit[] = [];
   if (actor.scopes.includes('audience:read')) {
-    hits.push(...rows('subscriber', SUBSCRIBERS, like, like, HITS), ...rows('list', LISTS, like, HITS));
+    const people = await searchSubscribers(db, { q: text, limit: HITS }, gone);
+    hits.push(
+      ...people.items.map(
+        ({ id, email, name }): Hit => ({ kind: 'subscriber', id, title: email, detail: name }),
+      ),
+    );
+    hits.push(...rows('list', LISTS, like, HITS));
   }
   if (actor.scopes.includes('campaigns:read')) hits.push(...rows('campaign', CAMPAIGNS, like, like, HITS));
   return hits;
 }
 
-const SUBSCRIBERS = `SELECT id, email AS title, name AS detail FROM subscribers
-  WHERE email LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' ORDER BY id LIMIT ?`;
 const LISTS = `SELECT id, name AS title, description AS detail FROM lists WHERE name LIKE ? ESCAPE '\\' ORDER BY id DESC LIMIT ?`;
 const CAMPAIGNS = `SELECT id, name AS title, state AS detail FROM campaigns
   WHERE name LIKE ? ESCAPE '\\' OR subject LIKE ? ESCAPE '\\' ORDER BY id DESC LIMIT ?`;
@@ -43,6 +48,8 @@ export const searchRoutes: Routes = (app, deps) => {
         response: { 200: Type.Object({ items: Type.Array(Hit) }) },
       },
     },
-    async (request) => ({ items: search(deps.db, request.actor!, request.query.q) }),
+    async (request) => ({
+      items: await search(deps.db, request.actor!, request.query.q, () => request.raw.socket.destroyed),
+    }),
   );
 };

@@ -52,10 +52,7 @@ export const sessionRoutes =
         const email = normalizeEmail(request.body.email);
         const now = Date.now();
         const wait = Math.max(byAccount.retryAfter(email, now), byAddress.retryAfter(request.ip, now));
-        if (wait > 0) {
-          reply.header('retry-after', wait);
-          throw new AppError('too-many-requests', `Too many failed logins. Try again in ${wait} seconds`);
-        }
+        slowDown(reply, wait);
         byAccount.begin(email, now);
         byAddress.begin(request.ip, now);
         const user = await checkCredentials(deps.db, email, request.body.password);
@@ -99,14 +96,14 @@ export const sessionRoutes =
           response: { 200: Session },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { id } = request.actor!;
         const { currentPassword, ...change } = request.body;
         if (change.password !== undefined) {
           // The same brake as for a login: a stolen session must not be a way to guess the password.
           const key = getUser(deps.db, id).email;
           const now = Date.now();
-          if (byAccount.retryAfter(key, now) > 0) throw new AppError('too-many-requests');
+          slowDown(reply, byAccount.retryAfter(key, now));
           byAccount.begin(key, now);
           if ((await verifyPassword(currentPassword ?? '', getUser(deps.db, id).passwordHash)) === 'wrong') {
             throw new AppError('wrong-credentials', 'The current password is wrong', [
@@ -137,6 +134,12 @@ export const sessionRoutes =
       },
     );
   };
+
+function slowDown(reply: FastifyReply, seconds: number): void {
+  if (seconds === 0) return;
+  reply.header('retry-after', seconds);
+  throw new AppError('too-many-requests', `Too many wrong passwords. Try again in ${seconds} seconds`);
+}
 
 function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAge: number): void {
   reply.setCookie(SESSION_COOKIE, value, {

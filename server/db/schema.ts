@@ -89,7 +89,7 @@ export const idempotencyKeys = sqliteTable(
     body: text('body'),
     createdAt: createdAt(),
   },
-  (t) => [primaryKey({ columns: [t.actor, t.key] })],
+  (t) => [primaryKey({ columns: [t.actor, t.key] }), index('idempotency_created').on(t.createdAt)],
 );
 
 export const settings = sqliteTable('settings', {

@@ -168,7 +168,7 @@ describe('search', () => {
     expect(body.items[0]).toEqual({
       kind: 'subscriber',
       id: expect.any(Number),
-      title: 'taro0@example.com',
+      title: 'taro6@example.com',
       detail: '山田太郎',
     });
   });

@@ -23,6 +23,8 @@ export interface BaseOptions {
   headers: FastifyHelmetOptions;
   /** level of the line that each finished request leaves; the public app serves millions */
   accessLevel: 'info' | 'debug';
+  /** ms that a whole request may take to arrive, 0 for no limit */
+  requestTimeout: number;
   /** default: a 404 problem */
   notFound?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 }
@@ -38,9 +40,9 @@ export async function createBase(options: BaseOptions): Promise<App> {
     genReqId: () => randomBytes(9).toString('base64url'),
     // Idle keep-alive connections are closed at once on shutdown, running requests are finished.
     forceCloseConnections: 'idle',
-    // A client that never finishes its headers or body must not hold a connection for ever. An upload of a big
-    // file over a slow line takes its time, so the whole request has no limit, only the silence within it.
+    // A client that falls silent must not hold a connection for ever.
     connectionTimeout: 120_000,
+    requestTimeout: options.requestTimeout,
     routerOptions: { maxParamLength: 1000 },
     ajv: {
       customOptions: {

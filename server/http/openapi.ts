@@ -7,7 +7,7 @@ import type { App } from '../deps.ts';
 import { Problem } from '../schemas.ts';
 import { VERSION } from '../version.ts';
 
-/** First segment of the path → the chapter in the docs. */
+/** First segment of the path → the chapter in the docs: decided here alone, whatever a feature says. */
 const TAGS: Record<string, string> = {
   session: 'Login',
   users: 'Users and keys',
@@ -62,7 +62,7 @@ export async function useOpenApi(app: App): Promise<void> {
       const method = Array.isArray(route.method) ? route.method[0]! : route.method;
       const permission = permissionOf(method, url);
       const described = { ...schema };
-      described.tags ??= [TAGS[url.split('/')[3] ?? ''] ?? OTHER];
+      described.tags = [TAGS[url.split('/')[3] ?? ''] ?? OTHER];
       described.description ??= needs(permission);
       described.security ??=
         permission === 'public'
