@@ -72,11 +72,20 @@ export function addPerson(db: Db, person: NewPerson): number {
 
 /** `count` people `p1@example.jp`… on one list; answers their ids. */
 export function addPeople(db: Db, listId: number, count: number): number[] {
+  const addSubscriber = db.$client
+    .prepare('INSERT INTO subscribers (email, email_key, name) VALUES (?, ?, ?) RETURNING id')
+    .pluck();
+  const addMember = db.$client.prepare(
+    `INSERT INTO memberships (list_id, subscriber_id, state, source, created_at) VALUES (?, ?, 'subscribed', 'test', 1000)`,
+  );
   return db.$client
     .transaction(() =>
-      Array.from({ length: count }, (_, i) =>
-        addPerson(db, { email: `p${i + 1}@example.jp`, name: `人${i + 1}`, lists: [listId] }),
-      ),
+      Array.from({ length: count }, (_, i) => {
+        const email = `p${i + 1}@example.jp`;
+        const id = addSubscriber.get(email, email, `人${i + 1}`) as number;
+        addMember.run(listId, id);
+        return id;
+      }),
     )
     .immediate();
 }
