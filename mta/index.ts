@@ -1,6 +1,6 @@
 /** What the server may import from the MTA, and nothing else (checked by `npm run check:deps`). */
 
-export { type FileLock, tryLock, waitForLock } from './lock.ts';
+export { type FileLock, tryLock } from './lock.ts';
 export type { AddressError, ParsedAddress } from './message/address.ts';
 export { parseAddress } from './message/address.ts';
 export type { CompiledContent, CompileResult } from './message/compile.ts';
