@@ -20,6 +20,7 @@ import { LiveHub } from './live.ts';
 import { MtaSupervisor } from './mta-supervisor.ts';
 import { buildPublicApp } from './public.ts';
 import { deliverySettings } from './settings/settings.ts';
+import { trimHeap } from './trim-heap.ts';
 import { unfinishedImports } from './unfinished.ts';
 import { VERSION } from './version.ts';
 
@@ -91,6 +92,7 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
     const stopTimers = startTimers(parts, log);
     const ports = { admin: config.ports.admin, public: config.ports.public };
     writePorts(config, ports);
+    trimHeap();
 
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

@@ -10,6 +10,7 @@ import { openDb } from './db/open.ts';
 import type { Db } from './deps.ts';
 import type { LiveEvent } from './events.ts';
 import type { FromWorker, JobRef, ToWorker } from './jobs.ts';
+import { trimHeap } from './trim-heap.ts';
 
 export interface WorkerContext {
   dataDir: string;
@@ -82,4 +83,5 @@ port.on('message', (message: ToWorker) => {
   else if (message.type === 'ledger') fold.wake();
   else void stop();
 });
+trimHeap();
 fold.wake();
