@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -199,6 +199,11 @@ describe('the sandbox', () => {
     expect(found('%')).toEqual(['y%1@example.jp']);
     expect(mail.erase(['Y%1@example.jp'])).toBe(1);
     expect(mail.count()).toBe(2);
+    const onDisk = ['', '-wal']
+      .map((suffix) => readFileSync(join(dataDir, `sandbox.db${suffix}`), 'latin1'))
+      .join();
+    expect(onDisk).toContain('x@example.jp');
+    expect(onDisk).not.toContain('y%1@example.jp');
   });
 
   it('is readable by its owner alone', () => {

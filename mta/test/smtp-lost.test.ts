@@ -104,20 +104,29 @@ describe('a connection that ends', () => {
 
 describe('a 421 closes the session (case 16)', () => {
   it.each([
-    ['rcpt', ['S: 250 ok', 'S: 421 4.7.0 Bye', '*** eof']],
-    ['data', ['S: 250 ok', 'S: 250 ok', 'S: 421 4.7.0 Bye', '*** eof']],
-    ['dot', [...TAKEN, 'C> message', 'S: 421 4.7.0 Bye', '*** eof']],
-  ] as [string, Step[]][])('at %s: this mail has its reply', async (phase, steps) => {
-    const on = await session([...COMMANDS, ...steps]);
-    expect(await on.send(mail())).toMatchObject({
-      kind: 'refused',
-      phase,
-      reply: { code: 421, status: '4.7.0' },
-    });
-    expect(await on.closed).toMatchObject({ reply: { code: 421 } });
-    expect(on.canSend).toBe(false);
-    await peer.done;
-  });
+    ['rcpt', ['S: 250 ok', 'S: 421 4.7.0 Bye', '*** eof'], 0],
+    ['data', ['S: 250 ok', 'S: 250 ok', 'S: 421 4.7.0 Bye', '*** eof'], 0],
+    // once, when the dot was written
+    ['dot', [...TAKEN, 'C> message', 'S: 421 4.7.0 Bye', '*** eof'], 1],
+  ] as [string, Step[], number][])(
+    'at %s: this mail has its reply, and no more is asked for',
+    async (phase, steps, readyTimes) => {
+      const on = await session([...COMMANDS, ...steps]);
+      let ready = 0;
+      on.onReady = () => {
+        ready += 1;
+      };
+      expect(await on.send(mail())).toMatchObject({
+        kind: 'refused',
+        phase,
+        reply: { code: 421, status: '4.7.0' },
+      });
+      expect(await on.closed).toMatchObject({ reply: { code: 421 } });
+      expect(on.canSend).toBe(false);
+      expect(ready).toBe(readyTimes);
+      await peer.done;
+    },
+  );
 
   it('at MAIL on a fresh connection: an attempt', async () => {
     const on = await session([...COMMANDS, 'S: 421 4.7.0 Too much', '*** eof']);

@@ -20,7 +20,11 @@ describe('transactions without PIPELINING', () => {
       'C> message',
       'S: 250 taken',
     ];
-    peer = await startPeer([[...PLAIN, ...one, ...one, 'C= QUIT', 'S: 221 bye']]);
+    const beforeReply: boolean[] = [];
+    const look = (): unknown => beforeReply.push(session.canSend);
+    peer = await startPeer([
+      [...PLAIN, ...one.slice(0, -1), look, ...one.slice(-1), ...one, 'C= QUIT', 'S: 221 bye'],
+    ]);
     const session = await open(peer.port);
     const first = session.send(mail());
     expect(session.canSend).toBe(false);
@@ -33,6 +37,7 @@ describe('transactions without PIPELINING', () => {
     await session.quit();
     await peer.done;
     expect(peer.messages).toHaveLength(2);
+    expect(beforeReply).toEqual([false]);
   });
 
   const refusals: [string, Step[], object, Step[]][] = [

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSession } from '../smtp/session.ts';
-import { DEFAULT_TIMEOUTS } from '../smtp/timeouts.ts';
+import { DEFAULT_TIMEOUTS, Deadline } from '../smtp/timeouts.ts';
 import { ManualClock } from './manual-clock.ts';
 import { type Peer, type Step, startPeer } from './peer.ts';
 import { COMMANDS, mail, open, options, PIPELINING, TAKEN } from './smtp-helpers.ts';
@@ -159,5 +159,33 @@ describe('timeouts (case 15)', () => {
     expect(clock.made - before).toBeLessThanOrEqual(2);
     session.destroy();
     await peer.done;
+  });
+
+  it('a shorter wait after a longer one ends in its own time', () => {
+    const clock = new ManualClock();
+    let expired = 0;
+    const deadline = new Deadline(clock, () => {
+      expired += 1;
+    });
+    deadline.set(minutes(10), clock.now());
+    deadline.set(minutes(2), clock.now());
+    clock.advance(minutes(2) - 1);
+    expect(expired).toBe(0);
+    clock.advance(1);
+    expect(expired).toBe(1);
+    clock.advance(minutes(60));
+    expect(expired).toBe(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('nothing awaited, nothing ends', () => {
+    const clock = new ManualClock();
+    const deadline = new Deadline(clock, () => expect.unreachable());
+    deadline.set(minutes(5), clock.now());
+    deadline.clear();
+    clock.advance(minutes(60));
+    deadline.set(minutes(5), clock.now());
+    deadline.stop();
+    expect(clock.pending).toBe(0);
   });
 });
