@@ -39,7 +39,6 @@ const SUMMARY = 'id, at, mail_from AS mailFrom, rcpt_to AS rcptTo, header_from A
 
 export function openSandboxMail(dataDir: string): SandboxMail {
   const db = openSandboxFile(dataDir);
-  db.pragma('secure_delete = ON');
   const newest = db.prepare(`SELECT ${SUMMARY} FROM messages WHERE id < ? ORDER BY id DESC LIMIT ?`);
   const search = db.prepare(
     `SELECT ${SUMMARY} FROM messages WHERE id < ? AND (rcpt_to LIKE ? ESCAPE '\\' OR header_from LIKE ? ESCAPE '\\' OR subject LIKE ? ESCAPE '\\')

@@ -1,7 +1,7 @@
 /** Erasing a person: nothing that names them stays, on disk neither. */
 import { join } from 'node:path';
 import type { Spool } from '../../mta/index.ts';
-import { scrubFile } from '../../mta/index.ts';
+import { openSandboxMail, scrubFile } from '../../mta/index.ts';
 import { databaseFile } from '../db/open.ts';
 import type { Db } from '../deps.ts';
 import { hashedKey } from '../suppression/hashed-key.ts';
@@ -31,6 +31,7 @@ export async function eraseSubscriber(
   // First, and once more at the end: after a crash in between the person is still there to be erased again, and what
   // an enqueueing that had already read them adds meanwhile is caught.
   spool.erase(id, addresses);
+  eraseFromSandbox(dataDir, addresses);
   client
     .transaction(() => {
       keepRefusal(db, id, emailKey, at);
@@ -50,6 +51,13 @@ export async function eraseSubscriber(
   spool.erase(id, addresses);
   const clean = await scrubFile(databaseFile(dataDir), addresses);
   return (await scrubFile(join(dataDir, 'spool.db'), addresses)) && clean;
+}
+
+/** Test mail in the sandbox names people too. */
+function eraseFromSandbox(dataDir: string, addresses: string[]): void {
+  const mail = openSandboxMail(dataDir);
+  mail.erase(addresses);
+  mail.close();
 }
 
 /** Turns what stands against mailing this address into entries that do not name it. */
