@@ -29,7 +29,10 @@ const pages: Record<string, LoadPage> = {
 
 export const routes = {
   ...Object.fromEntries(
-    Object.entries(pages).map(([path, load]) => [path, wrap({ asyncComponent: load as never, loadingComponent: Loading })]),
+    Object.entries(pages).map(([path, load]) => [
+      path,
+      wrap({ asyncComponent: load as never, loadingComponent: Loading }),
+    ]),
   ),
   '*': NotFound,
 };

@@ -20,10 +20,28 @@ export const NAVIGATION: readonly NavGroup[] = [
   {
     entries: [
       { key: 'nav.home', href: '/', icon: 'home' },
-      { key: 'nav.campaigns', href: '/campaigns', icon: 'send', scope: 'campaigns:read', also: /^\/campaigns\/\d+(?!\/report)/ },
-      { key: 'nav.subscribers', href: '/subscribers', icon: 'people', scope: 'audience:read', also: /^\/(attributes|imports)/ },
+      {
+        key: 'nav.campaigns',
+        href: '/campaigns',
+        icon: 'send',
+        scope: 'campaigns:read',
+        also: /^\/campaigns\/\d+(?!\/report)/,
+      },
+      {
+        key: 'nav.subscribers',
+        href: '/subscribers',
+        icon: 'people',
+        scope: 'audience:read',
+        also: /^\/(attributes|imports)/,
+      },
       { key: 'nav.lists', href: '/lists', icon: 'list', scope: 'audience:read' },
-      { key: 'nav.reports', href: '/reports', icon: 'report', scope: 'reports:read', also: /^\/campaigns\/\d+\/report/ },
+      {
+        key: 'nav.reports',
+        href: '/reports',
+        icon: 'report',
+        scope: 'reports:read',
+        also: /^\/campaigns\/\d+\/report/,
+      },
     ],
   },
   {

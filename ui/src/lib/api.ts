@@ -52,7 +52,14 @@ function problemFrom(status: number, body: string): ApiProblem {
   } catch {
     // A proxy's HTML page, for example: the status is all we know.
   }
-  const fallback: Record<number, ErrorCode> = { 401: 'not-logged-in', 403: 'forbidden', 404: 'not-found', 413: 'body-too-large', 429: 'too-many-requests', 503: 'not-ready' };
+  const fallback: Record<number, ErrorCode> = {
+    401: 'not-logged-in',
+    403: 'forbidden',
+    404: 'not-found',
+    413: 'body-too-large',
+    429: 'too-many-requests',
+    503: 'not-ready',
+  };
   const code = (problem.code as ErrorCode | undefined) ?? fallback[status] ?? 'internal';
   return new ApiProblem(status, code, problem.detail ?? '', problem.errors ?? []);
 }
@@ -65,7 +72,9 @@ function refuse(status: number, body: string): never {
 
 /** crypto.randomUUID exists only on https and localhost, and the admin UI is often plain http on a LAN. */
 function randomKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('');
 }
 
 export interface RequestOptions {
@@ -73,7 +82,12 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
-async function request<T>(method: string, path: string, body: unknown, options: RequestOptions = {}): Promise<T> {
+async function request<T>(
+  method: string,
+  path: string,
+  body: unknown,
+  options: RequestOptions = {},
+): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (method === 'POST') headers['idempotency-key'] = randomKey();
@@ -100,14 +114,23 @@ async function request<T>(method: string, path: string, body: unknown, options: 
 export const api = {
   get: <T>(path: string, query?: Query, signal?: AbortSignal) =>
     request<T>('GET', path, undefined, { ...(query && { query }), ...(signal && { signal }) }),
-  post: <T = void>(path: string, body?: unknown, options?: RequestOptions) => request<T>('POST', path, body, options),
-  patch: <T = void>(path: string, body: unknown, options?: RequestOptions) => request<T>('PATCH', path, body, options),
-  put: <T = void>(path: string, body?: unknown, options?: RequestOptions) => request<T>('PUT', path, body, options),
-  delete: <T = void>(path: string, options?: RequestOptions) => request<T>('DELETE', path, undefined, options),
+  post: <T = void>(path: string, body?: unknown, options?: RequestOptions) =>
+    request<T>('POST', path, body, options),
+  patch: <T = void>(path: string, body: unknown, options?: RequestOptions) =>
+    request<T>('PATCH', path, body, options),
+  put: <T = void>(path: string, body?: unknown, options?: RequestOptions) =>
+    request<T>('PUT', path, body, options),
+  delete: <T = void>(path: string, options?: RequestOptions) =>
+    request<T>('DELETE', path, undefined, options),
 };
 
 /** All pages of a resource that is known to be small (lists, attributes, users): up to `max` items. */
-export async function getAll<T>(path: string, query: Query = {}, signal?: AbortSignal, max = 2000): Promise<T[]> {
+export async function getAll<T>(
+  path: string,
+  query: Query = {},
+  signal?: AbortSignal,
+  max = 2000,
+): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | null = null;
   do {
@@ -119,7 +142,12 @@ export async function getAll<T>(path: string, query: Query = {}, signal?: AbortS
 }
 
 /** POSTs a multipart form; `onProgress` gets 0…1 of what has been sent (fetch cannot tell). */
-export function upload<T>(path: string, form: FormData, onProgress?: (share: number) => void, signal?: AbortSignal): Promise<T> {
+export function upload<T>(
+  path: string,
+  form: FormData,
+  onProgress?: (share: number) => void,
+  signal?: AbortSignal,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     xhr.open('POST', apiUrl(path));

@@ -71,7 +71,9 @@ export class Form<T extends object> {
   /** True when `send` succeeded. */
   async submit(send: (values: T) => Promise<void>): Promise<boolean> {
     if (this.#busy) return false;
-    const found = Object.entries(this.#options.validate?.($state.snapshot(this.values) as T) ?? {}).filter((entry): entry is [string, string] => Boolean(entry[1]));
+    const found = Object.entries(this.#options.validate?.($state.snapshot(this.values) as T) ?? {}).filter(
+      (entry): entry is [string, string] => Boolean(entry[1]),
+    );
     this.#general = '';
     this.#errors = Object.fromEntries(found);
     if (found.length > 0) {
@@ -94,7 +96,9 @@ export class Form<T extends object> {
 
   fail(error: unknown): void {
     const fields = error instanceof ApiProblem ? error.errors : [];
-    this.#errors = Object.fromEntries(fields.map((e) => [e.pointer.replace(/^\//, '').replaceAll('/', '.'), fieldErrorText(e)]));
+    this.#errors = Object.fromEntries(
+      fields.map((e) => [e.pointer.replace(/^\//, '').replaceAll('/', '.'), fieldErrorText(e)]),
+    );
     this.#general = problemText(error);
     if (fields.length === 0) notices.bad(this.#general);
     this.#focusFirst();

@@ -12,7 +12,8 @@ export function guardUnsaved(dirty: () => boolean): void {
       if (dirty()) event.preventDefault();
     };
     const onClick = async (event: MouseEvent) => {
-      if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+      if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey)
+        return;
       const anchor = (event.target as Element | null)?.closest<HTMLAnchorElement>('a[href^="#/"]');
       if (!anchor || anchor.target === '_blank' || !dirty()) return;
       event.preventDefault();

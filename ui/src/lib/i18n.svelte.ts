@@ -73,22 +73,36 @@ export function hasText(key: string): boolean {
 
 // ---- numbers and times
 
-const formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat | Intl.ListFormat>();
-function cached<T extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat | Intl.ListFormat>(kind: string, make: () => T): T {
+const formats = new Map<
+  string,
+  Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat | Intl.ListFormat
+>();
+function cached<
+  T extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat | Intl.ListFormat,
+>(kind: string, make: () => T): T {
   const key = `${kind}/${language}/${timeZone}`;
   let format = formats.get(key) as T | undefined;
-  if (!format) formats.set(key, (format = make()));
+  if (!format) {
+    format = make();
+    formats.set(key, format);
+  }
   return format;
 }
 
 export function number(value: number, digits = 0): string {
-  return cached(`n${digits}`, () => new Intl.NumberFormat(language, { maximumFractionDigits: digits })).format(value);
+  return cached(
+    `n${digits}`,
+    () => new Intl.NumberFormat(language, { maximumFractionDigits: digits }),
+  ).format(value);
 }
 
 /** 0.1219 → `12.2 %` */
 export function percent(share: number, digits = 1): string {
   if (!Number.isFinite(share)) return '–';
-  const text = cached(`p${digits}`, () => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits })).format(share * 100);
+  const text = cached(
+    `p${digits}`,
+    () => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+  ).format(share * 100);
   return `${text} %`;
 }
 
@@ -109,33 +123,80 @@ const at = (when: When) => new Date(when);
 
 /** `2026/11/24 10:05` */
 export function dateTime(when: When): string {
-  return cached('dt', () => new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, { timeZone, year: 'numeric', month: language === 'en' ? 'short' : '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' })).format(at(when));
+  return cached(
+    'dt',
+    () =>
+      new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+        timeZone,
+        year: 'numeric',
+        month: language === 'en' ? 'short' : '2-digit',
+        day: '2-digit',
+        hour: '2-digit',
+        minute: '2-digit',
+      }),
+  ).format(at(when));
 }
 
 /** `2026/11/24` */
 export function date(when: When): string {
-  return cached('d', () => new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, { timeZone, year: 'numeric', month: language === 'en' ? 'short' : '2-digit', day: '2-digit' })).format(at(when));
+  return cached(
+    'd',
+    () =>
+      new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+        timeZone,
+        year: 'numeric',
+        month: language === 'en' ? 'short' : '2-digit',
+        day: '2-digit',
+      }),
+  ).format(at(when));
 }
 
 /** `10:05` */
 export function clock(when: When): string {
-  return cached('t', () => new Intl.DateTimeFormat(language, { timeZone, hour: '2-digit', minute: '2-digit' })).format(at(when));
+  return cached(
+    't',
+    () => new Intl.DateTimeFormat(language, { timeZone, hour: '2-digit', minute: '2-digit' }),
+  ).format(at(when));
 }
 
 /** For hover: to the second, with the zone's name. `2026年11月24日(火) 10:05:31 日本標準時 (Asia/Tokyo)` */
 export function exactTime(when: When): string {
-  const text = cached('x', () => new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, { timeZone, year: 'numeric', month: 'long', day: 'numeric', weekday: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'long' })).format(at(when));
+  const text = cached(
+    'x',
+    () =>
+      new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+        timeZone,
+        year: 'numeric',
+        month: 'long',
+        day: 'numeric',
+        weekday: 'short',
+        hour: '2-digit',
+        minute: '2-digit',
+        second: '2-digit',
+        timeZoneName: 'long',
+      }),
+  ).format(at(when));
   return `${text} (${timeZone})`;
 }
 
 /** `3 分前`, `2 時間後` */
 export function relative(when: When, now = Date.now()): string {
   const seconds = (at(when).getTime() - now) / 1000;
-  const units: [Intl.RelativeTimeFormatUnit, number][] = [['second', 60], ['minute', 60], ['hour', 24], ['day', 30], ['month', 12], ['year', Number.POSITIVE_INFINITY]];
+  const units: [Intl.RelativeTimeFormatUnit, number][] = [
+    ['second', 60],
+    ['minute', 60],
+    ['hour', 24],
+    ['day', 30],
+    ['month', 12],
+    ['year', Number.POSITIVE_INFINITY],
+  ];
   let value = seconds;
   for (const [unit, size] of units) {
     if (Math.abs(value) < size) {
-      return cached('r', () => new Intl.RelativeTimeFormat(language, { numeric: 'auto' })).format(Math.round(value), unit);
+      return cached('r', () => new Intl.RelativeTimeFormat(language, { numeric: 'auto' })).format(
+        Math.round(value),
+        unit,
+      );
     }
     value /= size;
   }

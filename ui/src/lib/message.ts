@@ -11,23 +11,32 @@ const pluralRules = new Map<Language, Intl.PluralRules>();
 
 function numberFormat(language: Language): Intl.NumberFormat {
   let format = numberFormats.get(language);
-  if (!format) numberFormats.set(language, (format = new Intl.NumberFormat(language)));
+  if (!format) {
+    format = new Intl.NumberFormat(language);
+    numberFormats.set(language, format);
+  }
   return format;
 }
 
 function isOne(language: Language, n: number): boolean {
   let rules = pluralRules.get(language);
-  if (!rules) pluralRules.set(language, (rules = new Intl.PluralRules(language)));
+  if (!rules) {
+    rules = new Intl.PluralRules(language);
+    pluralRules.set(language, rules);
+  }
   return rules.select(n) === 'one';
 }
 
 export function fill(message: string, params: Params, language: Language): string {
-  return message.replace(PLACEHOLDER, (whole, name: string, one: string | undefined, other: string | undefined) => {
-    const value = params[name];
-    if (value === undefined) return whole;
-    if (one !== undefined && other !== undefined) return isOne(language, Number(value)) ? one : other;
-    return typeof value === 'number' ? numberFormat(language).format(value) : value;
-  });
+  return message.replace(
+    PLACEHOLDER,
+    (whole, name: string, one: string | undefined, other: string | undefined) => {
+      const value = params[name];
+      if (value === undefined) return whole;
+      if (one !== undefined && other !== undefined) return isOne(language, Number(value)) ? one : other;
+      return typeof value === 'number' ? numberFormat(language).format(value) : value;
+    },
+  );
 }
 
 /** The names of a message's placeholders, each once, sorted. */

@@ -79,7 +79,9 @@ export function problemText(error: unknown): string {
 
 /** One field's error in the user's words; the server's English message only where there are no words of ours. */
 export function fieldErrorText(error: { code: string; message: string; value?: unknown }): string {
-  const params: Params = { value: typeof error.value === 'string' || typeof error.value === 'number' ? error.value : '' };
+  const params: Params = {
+    value: typeof error.value === 'string' || typeof error.value === 'number' ? error.value : '',
+  };
   const text = label('fieldError', error.code, params);
   return text === error.code ? error.message : text;
 }

@@ -56,7 +56,12 @@ export const session = {
     current = null;
     state = 'anonymous';
   },
-  async update(patch: { name?: string; language?: 'ja' | 'en'; currentPassword?: string; password?: string }): Promise<void> {
+  async update(patch: {
+    name?: string;
+    language?: 'ja' | 'en';
+    currentPassword?: string;
+    password?: string;
+  }): Promise<void> {
     await api.patch('/session', patch);
     current = await api.get<Session>('/session');
     await setLanguage(current.user.language);

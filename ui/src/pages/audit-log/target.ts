@@ -23,5 +23,7 @@ export function targetHref(target: string): string | undefined {
 export function targetText(target: string): string {
   const [kind = '', id] = target.split(':');
   if (!hasText(`auditTarget.${kind}`)) return target;
-  return id ? `${label('auditTarget', kind)} ${/^\d+$/.test(id) ? `#${id}` : id}` : label('auditTarget', kind);
+  return id
+    ? `${label('auditTarget', kind)} ${/^\d+$/.test(id) ? `#${id}` : id}`
+    : label('auditTarget', kind);
 }

@@ -16,10 +16,10 @@ describe('mappingErrors', () => {
 describe('unreadable', () => {
   const head = (text: string) => new TextEncoder().encode(text);
   it.each([
-    ['an empty file', 0, head(''), 'empty'],
-    ['xlsx', 9, new Uint8Array([0x50, 0x4b, 3, 4, 0x14]), 'excel'],
-    ['xls', 9, new Uint8Array([0xd0, 0xcf, 0x11, 0xe0, 0xa1]), 'excel'],
-    ['a PDF', 9, head('%PDF-1.7'), 'pdf'],
+    ['an empty file', 0, head(''), 'empty-file'],
+    ['xlsx', 9, new Uint8Array([0x50, 0x4b, 3, 4, 0x14]), 'excel-file'],
+    ['xls', 9, new Uint8Array([0xd0, 0xcf, 0x11, 0xe0, 0xa1]), 'excel-file'],
+    ['a PDF', 9, head('%PDF-1.7'), 'binary-file'],
     ['a CSV', 9, head('PK,name\n'), null],
   ] as const)('%s', (_, size, bytes, expected) => {
     expect(unreadable(size, bytes)).toBe(expected);
