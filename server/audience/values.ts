@@ -109,7 +109,8 @@ const ERAS: { names: readonly string[]; from: string; to: string }[] = [
   { names: ['大正', '大', 't'], from: '1912-07-30', to: '1926-12-24' },
   { names: ['明治', '明', 'm'], from: '1868-01-25', to: '1912-07-29' },
 ];
-const ISO = /^(\d{4})-(\d{2})-(\d{2})$/;
+// What nearly every file has; a match needs no more work than the look at the calendar.
+const USUAL = /^(\d{4})([-/])(\d\d)\2(\d\d)$/;
 // Excel writes a date cell with its time at midnight; any other time would be lost silently.
 const MIDNIGHT = /[t ]0{1,2}:00(?::00(?:\.0+)?)?z?$/i;
 const WESTERN = /^(\d{4})(?:([-/.])(\d{1,2})\2(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))$/;
@@ -117,8 +118,8 @@ const ERA =
   /^(令和|平成|昭和|大正|明治|[令平昭大明]|[rhstm])(\d{1,2}|元)(?:年(\d{1,2})月(\d{1,2})日|([-/.])(\d{1,2})\5(\d{1,2}))$/;
 
 function toDate(input: string): Converted {
-  const plain = ISO.exec(input);
-  if (plain) return day(Number(plain[1]), Number(plain[2]), Number(plain[3]));
+  const usual = USUAL.exec(input);
+  if (usual) return day(Number(usual[1]), Number(usual[3]), Number(usual[4]));
   const text = halfWidth(input).replace(MIDNIGHT, '').replace(/\s+/g, '').toLowerCase();
   const western = WESTERN.exec(text);
   if (western) {
@@ -147,8 +148,8 @@ function day(year: number, month: number, date: number): Converted {
   const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const last = month === 2 && !leap ? 28 : (DAYS[month - 1] ?? 0);
   if (year < 1 || date < 1 || date > last) return { ok: false, code: 'no-such-day' };
-  const pad = (n: number, width: number) => String(n).padStart(width, '0');
-  return { ok: true, value: `${pad(year, 4)}-${pad(month, 2)}-${pad(date, 2)}` };
+  const years = year > 999 ? year : String(year).padStart(4, '0');
+  return { ok: true, value: `${years}-${month > 9 ? '' : '0'}${month}-${date > 9 ? '' : '0'}${date}` };
 }
 
 const YES = new Set([

@@ -8,7 +8,7 @@ import type { Spool } from '../../../mta/index.ts';
 import type { Db } from '../../deps.ts';
 import { Returning } from '../../suppression/returning.ts';
 import type { Value } from '../values.ts';
-import type { ImportAttribute, Person } from './people.ts';
+import type { Person } from './people.ts';
 
 const ROWS_OF_INSERT = 50;
 
@@ -23,9 +23,6 @@ export interface Written {
 type Existing = [number, string, string, string, string | null];
 
 export class BatchWriter {
-  readonly #keys: readonly string[];
-  /** `"key":` */
-  readonly #names: readonly string[];
   readonly #listId: number;
   readonly #source: string;
   readonly #lookUp: Statement;
@@ -37,12 +34,10 @@ export class BatchWriter {
   readonly #update: Statement;
   readonly #returning: Returning;
 
-  constructor(db: Db, spool: Spool, listId: number, source: string, attributes: readonly ImportAttribute[]) {
+  constructor(db: Db, spool: Spool, listId: number, source: string) {
     const { $client: client } = db;
     this.#listId = listId;
     this.#source = source;
-    this.#keys = attributes.map(({ key }) => key);
-    this.#names = this.#keys.map((key) => `${JSON.stringify(key)}:`);
     this.#returning = new Returning(db, spool);
     this.#lookUp = client
       .prepare(
@@ -93,19 +88,9 @@ export class BatchWriter {
     const last = (this.#sequence.get() as number | undefined) ?? 0;
     let values: (string | number)[] = [];
     for (const rows of people) {
-      const first = rows[0]!;
-      const { email, key } = first;
-      let { name } = first;
-      let attributes: string;
-      if (rows.length === 1) attributes = this.#json(first.values);
-      else {
-        const merged: Record<string, Value> = {};
-        for (const row of rows) {
-          this.#merge(merged, row.values);
-          name = row.name || name;
-        }
-        attributes = JSON.stringify(merged);
-      }
+      const { email, key } = rows[0]!;
+      let { name, attributes } = rows[0]!;
+      if (rows.length > 1) ({ name, attributes } = merge('', '{}', rows));
       values.push(email, key, name, attributes, now, now);
       if (values.length === 6 * ROWS_OF_INSERT) {
         this.#insertMany.run(values);
@@ -119,27 +104,23 @@ export class BatchWriter {
 
   /** Writes only what changes. */
   #touch([id, , oldName, oldAttributes, state]: Existing, rows: readonly Person[], now: number): void {
-    const attributes = JSON.parse(oldAttributes) as Record<string, Value>;
-    let name = oldName;
-    for (const row of rows) {
-      this.#merge(attributes, row.values);
-      name = row.name || name;
-    }
-    const json = JSON.stringify(attributes);
-    if (name !== oldName || json !== oldAttributes) this.#update.run(name, json, now, id);
+    const { name, attributes } = merge(oldName, oldAttributes, rows);
+    if (name !== oldName || attributes !== oldAttributes) this.#update.run(name, attributes, now, id);
     if (state === null) this.#addMember.run(this.#listId, id, this.#source, now);
   }
+}
 
-  #merge(attributes: Record<string, Value>, values: readonly (Value | null)[]): void {
-    for (const [i, value] of values.entries()) if (value !== null) attributes[this.#keys[i]!] = value;
+/** Later rows win; empty cells change nothing. */
+function merge(
+  oldName: string,
+  oldAttributes: string,
+  rows: readonly Person[],
+): { name: string; attributes: string } {
+  let name = oldName;
+  const attributes = JSON.parse(oldAttributes) as Record<string, Value>;
+  for (const row of rows) {
+    name = row.name || name;
+    Object.assign(attributes, JSON.parse(row.attributes));
   }
-
-  #json(values: readonly (Value | null)[]): string {
-    let json = '';
-    for (let i = 0; i < values.length; i += 1) {
-      const value = values[i]!;
-      if (value !== null) json += `${json === '' ? '' : ','}${this.#names[i]}${JSON.stringify(value)}`;
-    }
-    return `{${json}}`;
-  }
+  return { name, attributes: JSON.stringify(attributes) };
 }

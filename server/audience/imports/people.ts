@@ -12,7 +12,7 @@ import type { Target } from './columns.ts';
 import type { CsvRow } from './csv.ts';
 import type { Reason } from './reasons.ts';
 
-export interface ImportAttribute {
+interface ImportAttribute {
   key: string;
   type: AttributeType;
 }
@@ -22,10 +22,12 @@ export interface Person {
   email: string;
   /** normalised address */
   key: string;
+  /** sorts people roughly by key: its first characters as one number, as numbers compare several times faster */
+  rank: number;
   /** '' leaves the name as it is */
   name: string;
-  /** in the order of `PersonReader.attributes`; null leaves the attribute as it is */
-  values: (Value | null)[];
+  /** JSON as it is kept; what is not in it stays as it is */
+  attributes: string;
   fields: readonly string[];
 }
 
@@ -37,7 +39,7 @@ export interface Rejected {
 
 export class PersonReader {
   /** those that the file has columns for */
-  readonly attributes: readonly ImportAttribute[];
+  readonly #attributes: readonly ImportAttribute[];
   readonly #columns: number;
   readonly #email: number;
   readonly #name: number;
@@ -56,8 +58,8 @@ export class PersonReader {
     this.#columns = mapping.length;
     this.#email = mapping.indexOf('email');
     this.#name = mapping.indexOf('name');
-    this.attributes = attributes.filter(({ key }) => mapping.includes(key));
-    this.#attributeColumns = this.attributes.map(({ key }) => mapping.indexOf(key));
+    this.#attributes = attributes.filter(({ key }) => mapping.includes(key));
+    this.#attributeColumns = this.#attributes.map(({ key }) => mapping.indexOf(key));
     this.#headers = mapping.map((target, i) => headers[i]?.trim() || target || '');
   }
 
@@ -85,14 +87,23 @@ export class PersonReader {
       name = cleanName(cell);
       if (name.length > MAX_NAME) return this.#reject(row, 'name-too-long', this.#name);
     }
-    const values: (Value | null)[] = [];
+    const attributes: Record<string, Value> = {};
     for (let i = 0; i < this.#attributeColumns.length; i += 1) {
       const column = this.#attributeColumns[i]!;
-      const converted = convertValue(this.attributes[i]!.type, fields[column]!);
+      const { key, type } = this.#attributes[i]!;
+      const converted = convertValue(type, fields[column]!);
       if (!converted.ok) return this.#reject(row, converted.code, column);
-      values.push(converted.value);
+      if (converted.value !== null) attributes[key] = converted.value;
     }
-    return { line, email: address.address, key: address.key, name, values, fields };
+    return {
+      line,
+      email: address.address,
+      key: address.key,
+      rank: rankOf(address.key),
+      name,
+      attributes: JSON.stringify(attributes),
+      fields,
+    };
   }
 
   #reject({ line, fields }: CsvRow, code: Reason['code'], column: number): Rejected {
@@ -103,4 +114,15 @@ export class PersonReader {
   #onlyEmptyMore(fields: readonly string[]): boolean {
     return fields.length > this.#columns && fields.slice(this.#columns).every((field) => field.trim() === '');
   }
+}
+
+const RANKED_CHARACTERS = 7;
+
+/** Seven bits a character: exact in a double. */
+function rankOf(key: string): number {
+  let rank = 0;
+  for (let i = 0; i < RANKED_CHARACTERS; i += 1) {
+    rank = rank * 128 + (i < key.length ? Math.min(key.charCodeAt(i), 127) : 0);
+  }
+  return rank;
 }

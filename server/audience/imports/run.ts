@@ -3,35 +3,33 @@
  * it stopped: progress is written in the transaction of the rows that it counts.
  *
  * People are written in the order of their addresses within a run of RUN rows, not in the file's order: then a batch
- * touches a hundred pages of the index on addresses instead of a thousand. With 1 M rows that is 1 GB less written to
- * the WAL, and half the time. `rows` counts through a run in that same order, so resuming means: read the file again
- * up to the run (nothing is converted on the way), order the run again, go on at the row.
+ * touches a hundred pages of the index on addresses instead of a thousand, which halves the time of 1 M rows. `rows`
+ * counts through a run in that same order, so resuming means: read over the runs that are done, order the next one
+ * again, and go on at the row.
  */
 import { rmSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import type { WorkerContext } from '../../worker.ts';
 import { readAttributes } from '../attributes.ts';
 import { BatchWriter } from './batch.ts';
-import { CsvReader, type CsvRow } from './csv.ts';
-import { Decoder, type Encoding } from './encoding.ts';
+import type { Encoding } from './encoding.ts';
 import { rejectedPath, uploadPath } from './files.ts';
 import { type Person, PersonReader, type Rejected } from './people.ts';
 import { RejectedFile, type RejectedRow } from './rejected.ts';
+import { readRecords } from './source.ts';
 import { endImport, type ImportRow, requireImport, startImport, viewImport } from './store.ts';
 
-/** Rows held in memory and ordered: about 30 MB. Changing it makes a half-done import of an older version count anew. */
+/** Rows that are held in memory and ordered. An import cut off by an upgrade that changes it would count rows anew. */
 const RUN = 50_000;
-/** Rows of a transaction: 7 ms, in which no other thread can write. */
+/** Rows of a transaction: about 7 ms, in which no other thread can write. */
 const BATCH = 1000;
-const READ_BYTES = 128 * 1024;
 const PUBLISH_MS = 200;
 
 /** Says what is wrong with the file, in words that the screen shows. */
 class ImportFailure extends Error {}
-/** Somebody ended the import: its row is not ours any more. */
+/** Somebody ended the import meanwhile: its row is not ours any more. */
 class Ended extends Error {}
 
-/** Never leaves an import half counted; unexpected errors end it as `failed` and are thrown on. */
+/** Every row is counted once, however often it is stopped. An unexpected error ends it as `failed` and is thrown on. */
 export async function runImport(context: WorkerContext, id: number): Promise<void> {
   const { db, dataDir } = context;
   const row = startImport(db, id, Date.now());
@@ -52,15 +50,26 @@ export async function runImport(context: WorkerContext, id: number): Promise<voi
     }
   } finally {
     run.close();
+    const ended = requireImport(db, id);
+    if (ended.state !== 'running') {
+      rmSync(uploadPath(dataDir, id), { force: true });
+      context.live({ type: 'import', data: viewImport(ended) });
+    }
   }
-  rmSync(uploadPath(dataDir, id), { force: true });
-  context.live({ type: 'import', data: viewImport(requireImport(db, id)) });
 }
 
 type Counts = Pick<
   ImportRow,
   'rows' | 'readBytes' | 'created' | 'updated' | 'rejected' | 'keptUnsubscribed' | 'rejectedBytes'
 >;
+
+/** Up to RUN rows: first what is rejected, in the file's order, then people in the order of their addresses. */
+interface Run {
+  rejected: Rejected[];
+  people: Person[];
+  fromByte: number;
+  toByte: number;
+}
 
 class ImportRun {
   readonly #context: WorkerContext;
@@ -84,99 +93,76 @@ class ImportRun {
 
   /** True when the file is done, false when the signal was aborted. */
   async work(): Promise<boolean> {
-    const file = await open(uploadPath(this.#context.dataDir, this.#row.id)).catch(() => {
+    const { encoding, delimiter, hasHeader, totalBytes } = this.#row;
+    const { signal } = this.#context;
+    let over = Math.floor(this.#counts.rows / RUN) * RUN;
+    let run: Run = { rejected: [], people: [], fromByte: 0, toByte: 0 };
+    let read = 0;
+    for await (const { rows, bytes } of this.#records(encoding as Encoding, delimiter)) {
+      if (signal.aborted) return false;
+      read = bytes;
+      for (const row of rows) {
+        if (!this.#people) {
+          this.#people = this.#prepare(hasHeader ? row.fields : []);
+          if (hasHeader) continue;
+        }
+        if (over > 0) {
+          over -= 1;
+          run.fromByte = bytes;
+          continue;
+        }
+        const person = this.#people.read(row);
+        if ('reason' in person) run.rejected.push(person);
+        else run.people.push(person);
+        if (run.rejected.length + run.people.length === RUN) {
+          run.toByte = bytes;
+          if (!(await this.#writeRun(run))) return false;
+          run = { rejected: [], people: [], fromByte: bytes, toByte: 0 };
+        }
+      }
+    }
+    if (read !== totalBytes) {
+      throw new ImportFailure(
+        `file-truncated: ファイルが途中で切れています (The file has ${read} of ${totalBytes} bytes)`,
+      );
+    }
+    run.toByte = read;
+    return this.#writeRun(run);
+  }
+
+  async *#records(encoding: Encoding, delimiter: string): ReturnType<typeof readRecords> {
+    try {
+      yield* readRecords(uploadPath(this.#context.dataDir, this.#row.id), { encoding, delimiter });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       throw new ImportFailure(
         'file-missing: アップロードされたファイルが見つかりません (The uploaded file is not there any more)',
       );
-    });
-    try {
-      return await this.#read(file);
-    } finally {
-      await file.close();
     }
   }
 
-  async #read(file: FileHandle): Promise<boolean> {
-    const decoder = new Decoder(this.#row.encoding as Encoding);
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
-    let reader: CsvReader | undefined;
-    let bytes = 0;
-    // Whole runs that an earlier start finished are read over.
-    let skip = Math.floor(this.#counts.rows / RUN) * RUN;
-    let run: CsvRow[] = [];
-    let runFrom = 0;
-    for (;;) {
-      if (this.#context.signal.aborted) return false;
-      const { bytesRead } = await file.read(buffer, 0, READ_BYTES);
-      bytes += bytesRead;
-      const text = bytesRead > 0 ? decoder.push(buffer.subarray(0, bytesRead)) : decoder.end();
-      reader ??= new CsvReader({
-        delimiter: this.#row.delimiter,
-        newline: !text.includes('\n') && text.includes('\r') ? '\r' : '\n',
-      });
-      let rows = reader.push(text);
-      if (bytesRead === 0) rows = rows.concat(reader.end());
-      if (!this.#people && rows.length > 0) {
-        this.#prepare(this.#row.hasHeader ? rows[0]!.fields : []);
-        if (this.#row.hasHeader) rows = rows.slice(1);
-      }
-      if (skip > 0) {
-        const over = Math.min(skip, rows.length);
-        skip -= over;
-        rows = rows.slice(over);
-        runFrom = bytes;
-      }
-      run = run.length === 0 ? rows : run.concat(rows);
-      while (run.length >= RUN || (bytesRead === 0 && run.length > 0)) {
-        if (!(await this.#writeRun(run.slice(0, RUN), runFrom, bytes))) return false;
-        run = run.slice(RUN);
-        runFrom = bytes;
-      }
-      if (bytesRead === 0) {
-        if (bytes !== this.#row.totalBytes) {
-          throw new ImportFailure(
-            `file-truncated: ファイルが途中で切れています (The file has ${bytes} of ${this.#row.totalBytes} bytes)`,
-          );
-        }
-        return true;
-      }
-    }
-  }
-
-  #prepare(headers: readonly string[]): void {
+  #prepare(headers: readonly string[]): PersonReader {
     const { db, spool, dataDir } = this.#context;
     const { id, listId, mapping } = this.#row;
-    this.#people = new PersonReader(mapping, readAttributes(db), headers);
-    this.#writer = new BatchWriter(db, spool, listId, `import:${id}`, this.#people.attributes);
+    const people = new PersonReader(mapping, readAttributes(db), headers);
+    this.#writer = new BatchWriter(db, spool, listId, `import:${id}`);
     this.#rejectedFile = new RejectedFile(rejectedPath(dataDir, id), this.#counts.rejectedBytes, headers);
+    return people;
   }
 
   /** One run, from where it stands; false when the signal was aborted. */
-  async #writeRun(rows: readonly CsvRow[], fromByte: number, toByte: number): Promise<boolean> {
-    const rejected: Rejected[] = [];
-    const people: Person[] = [];
-    for (const row of rows) {
-      const read = this.#people!.read(row);
-      if ('reason' in read) rejected.push(read);
-      else people.push(read);
-    }
+  async #writeRun(run: Run): Promise<boolean> {
+    const { rejected, people } = run;
     // Stable, so that of two rows with one address the later in the file wins.
-    people.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    const from = this.#counts.rows;
-    const first = from % RUN;
-    for (let at = first; at < rows.length; ) {
+    people.sort((a, b) => a.rank - b.rank);
+    let at = this.#counts.rows % RUN;
+    while (at < rejected.length + people.length) {
       if (this.#context.signal.aborted) return false;
-      const size =
-        at < rejected.length
-          ? this.#write(rejected.slice(at, at + BATCH), [], rows.length, fromByte, toByte)
-          : this.#write(
-              [],
-              people.slice(at - rejected.length, at - rejected.length + BATCH),
-              rows.length,
-              fromByte,
-              toByte,
-            );
-      at += size;
+      const from = at - rejected.length;
+      at +=
+        from < 0
+          ? this.#write(run, rejected.slice(at, at + BATCH), [])
+          : this.#write(run, [], people.slice(from, from + BATCH));
       this.#publish();
       await this.#context.breathe();
     }
@@ -184,43 +170,22 @@ class ImportRun {
   }
 
   /** One transaction. Answers the number of rows. */
-  #write(
-    rejected: readonly Rejected[],
-    people: readonly Person[],
-    ofRun: number,
-    fromByte: number,
-    toByte: number,
-  ): number {
+  #write(run: Run, rejected: readonly Rejected[], people: readonly Person[]): number {
     const client = this.#context.db.$client;
     const counts = this.#counts;
     const size = rejected.length + people.length;
     const next: Counts = { ...counts, rows: counts.rows + size, rejected: counts.rejected + rejected.length };
-    const done = ((next.rows - 1) % RUN) + 1;
-    next.readBytes = Math.round(fromByte + ((toByte - fromByte) * done) / ofRun);
+    const share = (((next.rows - 1) % RUN) + 1) / (run.rejected.length + run.people.length);
+    next.readBytes = Math.round(run.fromByte + (run.toByte - run.fromByte) * share);
     client
       .transaction(() => {
         const written = this.#writer!.write(people, Date.now());
         next.created += written.created;
         next.updated += written.updated;
         next.keptUnsubscribed += written.kept.length;
-        this.#rejectedFile!.append([
-          ...rejected.map((row): RejectedRow => ({ ...row, kind: 'rejected' })),
-          ...written.kept.map(
-            ({ line, fields }): RejectedRow => ({
-              line,
-              fields,
-              kind: 'note',
-              reason: { code: 'kept-unsubscribed', field: '', value: '' },
-            }),
-          ),
-        ]);
+        this.#rejectedFile!.append([...rejected.map(asRejected), ...written.kept.map(asKept)]);
         next.rejectedBytes = this.#rejectedFile!.bytes;
-        const { changes } = client
-          .prepare(
-            `UPDATE imports SET rows = @rows, read_bytes = @readBytes, created = @created, updated = @updated, rejected = @rejected,
-               kept_unsubscribed = @keptUnsubscribed, rejected_bytes = @rejectedBytes WHERE id = @id AND state = 'running'`,
-          )
-          .run({ ...next, id: this.#row.id });
+        const { changes } = client.prepare(PROGRESS).run({ ...next, id: this.#row.id });
         if (changes === 0) throw new Ended();
       })
       .immediate();
@@ -235,3 +200,15 @@ class ImportRun {
     this.#context.live({ type: 'import', data: viewImport({ ...this.#row, ...this.#counts }) });
   }
 }
+
+const PROGRESS = `UPDATE imports SET rows = @rows, read_bytes = @readBytes, created = @created, updated = @updated,
+  rejected = @rejected, kept_unsubscribed = @keptUnsubscribed, rejected_bytes = @rejectedBytes
+  WHERE id = @id AND state = 'running'`;
+
+const asRejected = (row: Rejected): RejectedRow => ({ ...row, kind: 'rejected' });
+const asKept = ({ line, fields }: Person): RejectedRow => ({
+  line,
+  fields,
+  kind: 'note',
+  reason: { code: 'kept-unsubscribed', field: '', value: '' },
+});

@@ -103,9 +103,7 @@ async function save(stream: Readable, fileName: string, dataDir: string | undefi
 
 /** Only for display; the file's own name on disk is the import's id. */
 function cleanFileName(name: string | undefined): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
-  const clean = basename((name ?? '').replaceAll('\\', '/'))
-    .replace(/[\x00-\x1f\x7f]/g, '')
-    .slice(0, 255);
+  const own = basename((name ?? '').replaceAll('\\', '/'));
+  const clean = own.replace(/\p{Cc}/gu, '').slice(0, 255);
   return clean === '' ? 'import.csv' : clean;
 }
