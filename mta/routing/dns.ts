@@ -129,15 +129,13 @@ export function createResolver(options: ResolverOptions): Resolver {
 
 function negative(error: NodeJS.ErrnoException): DnsAnswer<never> {
   switch (error.code) {
-    case dnsCode.NOTFOUND:
+    case dns.NOTFOUND:
     // A name that cannot be asked for (empty or overlong labels) cannot exist.
-    case dnsCode.BADNAME:
+    case dns.BADNAME:
       return { kind: 'nxdomain' };
-    case dnsCode.NODATA:
+    case dns.NODATA:
       return { kind: 'nodata' };
     default:
       return { kind: 'temporary', error: error.code?.replace(/^E/, '') ?? error.message };
   }
 }
-
-const dnsCode = { NOTFOUND: dns.NOTFOUND, NODATA: dns.NODATA, BADNAME: dns.BADNAME };

@@ -17,7 +17,7 @@ export interface MxOptions {
   port?: number | undefined;
 }
 
-/** Addresses tried for one mail: two of a host, so that one with many cannot use up all attempts (RFC 5321 §5.1 asks for two at least). */
+/** Addresses tried for one mail; a host with many cannot use up all attempts (RFC 5321 §5.1 asks for two at least). */
 const MAX_TARGETS = 8;
 const MAX_PER_HOST = 4;
 /** Hosts looked up at a time, in the order of preference. */

@@ -225,6 +225,8 @@ class Transaction implements ReplyOwner {
       return;
     }
     const message = dotStuff(this.#message);
+    // From here on only the socket needs it, and only until the kernel has it.
+    this.#message = NOTHING;
     this.#channel.writeMessage(message, endOfData(message), this, () => {
       this.#dotWritten = true;
       this.#session.commandsDone(false);
@@ -258,7 +260,6 @@ class Transaction implements ReplyOwner {
     const resolve = this.#resolve;
     if (resolve === undefined) return;
     this.#resolve = undefined;
-    this.#message = NOTHING;
     resolve(outcome);
     this.#session.settled();
   }

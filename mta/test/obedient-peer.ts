@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 export interface Accepted {
   recipient: string;
@@ -24,7 +25,7 @@ export async function startObedientPeer(
 ): Promise<ObedientPeer> {
   const folder = options.logFile === undefined ? mkdtempSync(join(tmpdir(), 'todoke-peer-')) : undefined;
   const logFile = options.logFile ?? join(folder!, 'accepted.tsv');
-  const child = fork(join(import.meta.dirname, 'obedient-server.ts'), [
+  const child = fork(fileURLToPath(import.meta.resolve('./obedient-server.ts')), [
     String(options.port ?? 0),
     logFile,
     options.tls === true ? 'tls' : '',
