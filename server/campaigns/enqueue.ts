@@ -3,6 +3,7 @@
  * the spool, which moves in the same transaction as the rows: whoever comes after a crash goes on from there, and
  * nobody is added twice.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerContext } from '../worker.ts';
 import { compileOrThrow, contentSource, findLists } from './content.ts';
 import { AudienceReader } from './freeze.ts';
@@ -12,6 +13,11 @@ import { findCampaign } from './store.ts';
 const FIRST_CHUNK = 100;
 /** About 15 ms: reading, one durable transaction of the spool. */
 const CHUNK = 2000;
+/**
+ * ms between two chunks. Whoever waits for the spool's lock polls in growing steps, so without a gap the MTA and the
+ * tracking routes hardly ever get it (measured: the MTA at 12 % of its rate, with the gap at 25 %, the enqueueing no slower).
+ */
+const REST = 2;
 
 /**
  * Runs to the end of the audience and seals the job, or stops between two chunks: when the process stops (it goes on
@@ -46,6 +52,7 @@ export async function runEnqueue(context: WorkerContext, campaignId: number): Pr
     cursor = chunk.to;
     size = CHUNK;
     await context.breathe();
+    await sleep(REST);
   }
   spool.seal(jobId);
   context.mta({ type: 'wake', jobId });
