@@ -105,7 +105,7 @@ function refuseKnownKinds(sample: Buffer): void {
 }
 
 function readRows(text: string, delimiter: string, newline: '\n' | '\r', complete: boolean): CsvRow[] {
-  const reader = new CsvReader({ delimiter, newline });
+  const reader = new CsvReader({ delimiter, newline, maxRecord: SAMPLE_BYTES / 4 });
   const rows = reader.push(text);
   // The last record of a sample may be cut; without any end of line it is all there is to judge.
   if (complete || rows.length === 0) rows.push(...reader.end());
