@@ -10,10 +10,11 @@ import type { CampaignRow } from './store.ts';
 
 /**
  * For the frame that shows it. A mail may bring any HTML: no script runs (sandbox without allow-scripts), nothing is
- * sent anywhere, the frame has an origin of its own. Remote images load as they do in a mail program.
+ * sent anywhere. The frame keeps our origin, which without scripts can do nothing with it, so that the page around it
+ * can read where its links are and keep its place. Remote images load as they do in a mail program.
  */
 export const PREVIEW_CSP = [
-  'sandbox',
+  'sandbox allow-same-origin',
   "default-src 'none'",
   'img-src http: https: data:',
   "style-src 'unsafe-inline'",

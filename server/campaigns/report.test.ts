@@ -248,7 +248,7 @@ describe('by API', () => {
     const policy = String(answer.headers['content-security-policy']);
     expect(policy.split('; ')).toEqual(
       expect.arrayContaining([
-        'sandbox',
+        'sandbox allow-same-origin',
         "default-src 'none'",
         "style-src 'unsafe-inline'",
         "frame-ancestors 'self'",

@@ -150,7 +150,11 @@ export const campaignRoutes: Routes = (app, deps) => {
       schema: {
         summary: 'The HTML part alone, for a frame: its own policy allows images and styles, nothing else',
         params: IdParams,
-        querystring: Type.Object({ subscriberId: Type.Optional(Id) }),
+        querystring: Type.Object({
+          subscriberId: Type.Optional(Id),
+          /** only makes the address new, so that a frame loads again after a change */
+          rev: Type.Optional(Type.Integer()),
+        }),
       },
     },
     async (request, reply) => {
