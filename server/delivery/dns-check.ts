@@ -35,7 +35,7 @@ async function checkRecord(
 
 /**
  * A parent's policy covers its subdomains. Walking up all labels finds it without a list of public suffixes; at most
- * eight look-ups (RFC 9989's DNS tree walk), and never at a top-level domain alone.
+ * eight look-ups (the DNS tree walk of DMARCbis), and never at a top-level domain alone.
  */
 function dmarcNames(name: string): string[] {
   const labels = name.replace(/^_dmarc\./, '').split('.');
