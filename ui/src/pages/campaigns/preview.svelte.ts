@@ -41,6 +41,10 @@ export class PreviewState {
   get src(): string {
     return this.#src;
   }
+  /** nothing is written yet */
+  get empty(): boolean {
+    return this.#draft.stored.html.trim() === '' && this.#draft.stored.text.trim() === '';
+  }
   /** the frame shows an older version because the newest cannot be compiled */
   get stale(): boolean {
     return this.#errors.length > 0 && this.#src !== '';
@@ -55,6 +59,15 @@ export class PreviewState {
     this.#request = new AbortController();
     const { signal } = this.#request;
     const { id, revision } = this.#draft.stored;
+    const { html, text } = this.#draft.stored;
+    if (html.trim() === '' && text.trim() === '') {
+      // Nothing to render is no error while one has not begun.
+      this.#data = null;
+      this.#errors = [];
+      this.#failure = null;
+      this.#src = '';
+      return;
+    }
     const subscriberId = this.subscriber?.id;
     try {
       const data = await api.post<Preview>(`/campaigns/${id}/preview`, subscriberId ? { subscriberId } : {}, {
