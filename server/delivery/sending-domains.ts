@@ -1,6 +1,6 @@
 /** Domains that mail comes from: their DKIM keys and the DNS records to publish. */
 import { hostname } from 'node:os';
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import { asc, eq, inArray } from 'drizzle-orm';
 import { generateDkimKey, parseAddress } from '../../mta/index.ts';
 import { campaigns, sendingDomains } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
@@ -97,10 +97,7 @@ export function deleteDomain(context: Context, id: number): { domain: string } {
       'conflict',
       `Campaign ${open.id} (${open.name}) sends from ${domain}: cancel it or let it finish first`,
     );
-  context.db
-    .delete(sendingDomains)
-    .where(and(eq(sendingDomains.id, id)))
-    .run();
+  context.db.delete(sendingDomains).where(eq(sendingDomains.id, id)).run();
   return { domain };
 }
 
