@@ -84,7 +84,9 @@ export class LedgerReader {
       `SELECT reason, count(*) AS count, reply AS sample, max(id) AS latest FROM ledger
        WHERE job_id = ? AND kind = 'bounced' GROUP BY reason ORDER BY count DESC`,
     );
-    this.#counts = db.prepare('SELECT kind, count(*) AS count FROM ledger WHERE id > ? AND id <= ? GROUP BY kind');
+    this.#counts = db.prepare(
+      'SELECT kind, count(*) AS count FROM ledger WHERE id > ? AND id <= ? GROUP BY kind',
+    );
   }
 
   counts(afterId: number, throughId: number): Partial<Record<LedgerKind, number>> {

@@ -16,6 +16,19 @@ import { addressHash } from './stops.ts';
 
 const JOB = `id, ref, state, cursor, sealed, enqueued, settled, delivered, bounced, suppressed`;
 
+interface PreparedRow {
+  domain: string;
+  merge: string;
+  row: EnqueueRow;
+}
+
+/** What needs no lock is done before it is taken: while it is held, the MTA cannot settle. */
+function prepare(row: EnqueueRow): PreparedRow {
+  const parsed = parseAddress(row.address);
+  // A bad address still gets its row: the MTA settles it as bounced/syntax, so that every recipient is accounted for.
+  return { domain: parsed.ok ? parsed.domain : '', merge: JSON.stringify(row.merge), row };
+}
+
 /** The server's side of the spool: it puts work in and reads what came of it. */
 export function createSpool(db: Database): Spool {
   const nextSeq = db.prepare(`UPDATE meta SET value = value + 1 WHERE key = 'seq' RETURNING value`).pluck();
@@ -84,32 +97,21 @@ export function createSpool(db: Database): Spool {
     return { ...found, sealed: found.sealed === 1 };
   }
 
-  const enqueue = db.transaction((jobId: number, from: number, to: number, rows: EnqueueRow[]): boolean => {
+  const enqueue = db.transaction((jobId: number, from: number, to: number, rows: PreparedRow[]): boolean => {
     const found = job(jobById.get(jobId));
     if (!found) throw new Error(`enqueue: there is no job ${jobId}`);
     if (found.cursor !== from || found.state === 'cancelled' || found.sealed) return false;
     const seq = nextSeq.get() as number;
     const now = Date.now();
     const buckets = new Map<string, { id: number; rows: number }>();
-    for (const row of rows) {
-      const parsed = parseAddress(row.address);
-      // A bad address still gets its row: the MTA settles it as bounced/syntax, so that every recipient is accounted for.
-      const domain = parsed.ok ? parsed.domain : '';
+    for (const { domain, merge, row } of rows) {
       let bucket = buckets.get(domain);
       if (bucket === undefined) {
         bucket = { id: bucketOf.get(jobId, domain, seq, now) as number, rows: 0 };
         buckets.set(domain, bucket);
       }
       bucket.rows += 1;
-      insertQueue.run(
-        bucket.id,
-        now,
-        now,
-        row.subscriberId,
-        row.listId,
-        row.address,
-        JSON.stringify(row.merge),
-      );
+      insertQueue.run(bucket.id, now, now, row.subscriberId, row.listId, row.address, merge);
     }
     for (const bucket of buckets.values()) addQueued.run(bucket.rows, bucket.id);
     advance.run(to, rows.length, jobId);
@@ -172,7 +174,7 @@ export function createSpool(db: Database): Spool {
       insertJob.run(input.ref, input.class, JSON.stringify(input.content), Date.now());
       return job(jobByRef.get(input.ref))!.id;
     },
-    enqueue: (jobId, chunk) => enqueue.immediate(jobId, chunk.from, chunk.to, chunk.rows),
+    enqueue: (jobId, chunk) => enqueue.immediate(jobId, chunk.from, chunk.to, chunk.rows.map(prepare)),
     seal: (jobId) => void sealJob.run(jobId),
     setJobState: (jobId: number, state: JobState) => void setState.run(state, jobId),
     job: (jobId) => job(jobById.get(jobId)),
