@@ -59,14 +59,20 @@ export function subscribe(
       if (!client.prepare('SELECT 1 FROM lists WHERE id = ?').get(listId)) {
         throw new AppError('not-found', `There is no list ${listId}`);
       }
-      client
-        .prepare(
-          `INSERT INTO memberships (list_id, subscriber_id, state, source, created_at) VALUES (?, ?, 'subscribed', ?, ?)
-           ON CONFLICT (list_id, subscriber_id) DO UPDATE SET state = 'subscribed', source = excluded.source,
-             created_at = excluded.created_at, unsubscribed_by = NULL WHERE state = 'unsubscribed'`,
-        )
-        .run(listId, subscriberId, source, at);
-      spool.unstop(email, listId);
+      const before = client
+        .prepare('SELECT state FROM memberships WHERE list_id = ? AND subscriber_id = ?')
+        .pluck()
+        .get(listId, subscriberId) as string | undefined;
+      if (before !== 'subscribed') {
+        client
+          .prepare(
+            `INSERT INTO memberships (list_id, subscriber_id, state, source, created_at) VALUES (?, ?, 'subscribed', ?, ?)
+             ON CONFLICT (list_id, subscriber_id) DO UPDATE SET state = 'subscribed', source = excluded.source,
+               created_at = excluded.created_at, unsubscribed_by = NULL`,
+          )
+          .run(listId, subscriberId, source, at);
+      }
+      if (before === 'unsubscribed') spool.unstop(email, listId);
       return view(client.prepare(`${SELECT} AND m.list_id = ?`).get(subscriberId, listId) as Row);
     })
     .immediate();

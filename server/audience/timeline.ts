@@ -43,6 +43,8 @@ export function readTimeline(
 ): { items: TimelineEntry[]; nextCursor: string | null } {
   const subscriber = requireSubscriber(db, subscriberId);
   const cursor = readCursor(query.cursor);
+  // The first page fixes how far the ledger goes: what comes later must not turn up on an older page.
+  cursor.ledgerId ??= spool.lastLedgerId() + 1;
   const ledger = spool.searchLedger({ subscriberId }, cursor.ledgerId, query.limit + 1);
   const facts = readFacts(db, spool, subscriber).filter(
     ({ at, key }) => !cursor.fact || comesAfter({ at, key }, cursor.fact),
@@ -158,7 +160,7 @@ function readCursor(text: string | undefined): Cursor {
   try {
     const [ledgerId, at, key] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];
     const fact = typeof at === 'number' && typeof key === 'string' ? { at, key } : undefined;
-    if (typeof ledgerId === 'number' || ledgerId === null) return { ledgerId: ledgerId ?? undefined, fact };
+    if (typeof ledgerId === 'number') return { ledgerId, fact };
   } catch {
     // falls through: it is not ours
   }
