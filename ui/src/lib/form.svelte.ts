@@ -5,7 +5,7 @@
  */
 import { tick } from 'svelte';
 import { ApiProblem } from './api.ts';
-import { fieldErrorText, notices, problemText } from './notices.svelte.ts';
+import { fieldErrorText, problemText } from './notices.svelte.ts';
 
 export interface FormOptions<T> {
   draft?: string;
@@ -41,7 +41,7 @@ export class Form<T extends object> {
   get errors() {
     return this.#errors;
   }
-  /** about the form as a whole */
+  /** about the form as a whole: show it with FormProblem (Dialog does) */
   get general() {
     return this.#general;
   }
@@ -100,7 +100,6 @@ export class Form<T extends object> {
       fields.map((e) => [e.pointer.replace(/^\//, '').replaceAll('/', '.'), fieldErrorText(e)]),
     );
     this.#general = problemText(error);
-    if (fields.length === 0) notices.bad(this.#general);
     this.#focusFirst();
   }
 

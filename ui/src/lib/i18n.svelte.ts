@@ -155,7 +155,12 @@ export function date(when: When): string {
 export function clock(when: When): string {
   return cached(
     't',
-    () => new Intl.DateTimeFormat(language, { timeZone, hour: '2-digit', minute: '2-digit' }),
+    () =>
+      new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+        timeZone,
+        hour: '2-digit',
+        minute: '2-digit',
+      }),
   ).format(at(when));
 }
 

@@ -41,7 +41,7 @@ export const notices = {
     return question;
   },
   ok(text: string, action?: Toast['action']): void {
-    add({ tone: 'ok', text, ...(action && { action }) }, 6000);
+    add({ tone: 'ok', text, ...(action && { action }) }, action ? 8000 : 4000);
   },
   info(text: string): void {
     add({ tone: 'info', text }, 6000);

@@ -231,7 +231,7 @@ const openOnBraces = EditorView.updateListener.of((update) => {
 function words(options: { label: string; phrases: Record<string, string> }): Extension {
   return [
     EditorState.phrases.of(options.phrases),
-    EditorView.contentAttributes.of({ 'aria-label': options.label }),
+    EditorView.contentAttributes.of({ 'aria-label': options.label, tabindex: '0' }),
   ];
 }
 
