@@ -44,7 +44,8 @@ export function mailboxField(name: string, displayName: string, address: string)
 }
 
 /** A display name in front of `<…>` (RFC 5322 `phrase`), with its leading space. */
-export function phraseOf(display: string, column: number): string {
+export function phraseOf(name: string, column: number): string {
+  const display = oneLine(name);
   if (!isPlain(display) || column + display.length + 3 > LINE_MAX) return encodedWords(display, column);
   // RFC 5322 §3.2.4: what is not made of atoms alone is quoted
   if (/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(display))

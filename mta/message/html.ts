@@ -2,7 +2,13 @@
  * Rewriting of the author's HTML: tracked links, open pixel, unsubscribe footer. Everything else stays byte for byte.
  * Liquid is masked (each token by as many letters) while parse5 looks for places, so quotes and `<` inside it do no harm.
  */
-import { type DefaultTreeAdapterTypes, html as htmlNames, parse, parseFragment } from 'parse5';
+import {
+  type DefaultTreeAdapterTypes,
+  defaultTreeAdapter,
+  html as htmlNames,
+  parse,
+  parseFragment,
+} from 'parse5';
 import type { ContentLink } from '../types.ts';
 import { clickTag, liquidSpans, literalLiquid, openTag, urlTag } from './liquid.ts';
 
@@ -10,6 +16,8 @@ type Node = DefaultTreeAdapterTypes.Node;
 type Element = DefaultTreeAdapterTypes.Element;
 type Span = ReturnType<typeof liquidSpans>[number];
 
+/** parse5 looks through all open elements at each tag: 100,000 of them take ten seconds. Browsers stop at 512. */
+const MAX_DEPTH = 1000;
 /** Links that a token can name; what comes after stays as typed. */
 const MAX_LINKS = 10_000;
 const LINE_BREAKS = /[\t\r\n]/g;
@@ -29,7 +37,7 @@ export interface RewriteOptions {
 export function rewriteHtml(html: string, options: RewriteOptions): { html: string; links: ContentLink[] } {
   const spans = liquidSpans(html);
   const masked = mask(html, spans);
-  const document = parse(masked, { sourceCodeLocationInfo: true });
+  const document = parse(masked, parserOptions());
   const edits: Edit[] = [];
   const links: ContentLink[] = [];
   const visit = (root: Node, offset: number): void => {
@@ -58,9 +66,27 @@ export function rewriteHtml(html: string, options: RewriteOptions): { html: stri
 
 /** Puts `addition` before `</body>`, or at the end. `spans`: the Liquid in `html`, none when it is rendered. */
 export function appendToBody(html: string, addition: string, spans: Span[]): string {
-  const document = parse(mask(html, spans), { sourceCodeLocationInfo: true });
+  const document = parse(mask(html, spans), parserOptions());
   const at = endOfBody(document, spans) ?? html.length;
   return html.slice(0, at) + addition + html.slice(at);
+}
+
+/** Throws a RangeError for elements nested deeper than MAX_DEPTH. */
+function parserOptions() {
+  let depth = 0;
+  return {
+    sourceCodeLocationInfo: true,
+    treeAdapter: {
+      ...defaultTreeAdapter,
+      onItemPush: () => {
+        depth += 1;
+        if (depth > MAX_DEPTH) throw new RangeError('nested too deeply');
+      },
+      onItemPop: () => {
+        depth -= 1;
+      },
+    },
+  };
 }
 
 /** Letters of the same length in place of Liquid, so that offsets stay true. */
@@ -108,7 +134,7 @@ function conditional(
   const source = masked.slice(offset + location.startOffset, offset + location.endOffset);
   const opening = /^<!--\[if [^\]]*\]>/.exec(source)?.[0];
   if (!opening) return null;
-  const root = parseFragment(source.slice(opening.length), { sourceCodeLocationInfo: true });
+  const root = parseFragment(source.slice(opening.length), parserOptions());
   return { root, offset: offset + location.startOffset + opening.length };
 }
 

@@ -8,6 +8,7 @@ import {
   mailboxField,
   oneLine,
   parameter,
+  phraseOf,
   textField,
 } from '../message/header.ts';
 
@@ -103,6 +104,16 @@ describe('mailbox fields', () => {
   ])('%j', (name, field) => {
     expect(mailboxField('From', name, 'news@example.jp')).toBe(field);
   });
+});
+
+it('a phrase is always one field, whatever the list is called', () => {
+  expect(phraseOf('News\r\nBcc: x@example.jp\r\n\r\nBody', 8)).toBe(' "News Bcc: x@example.jp Body"');
+  fc.assert(
+    fc.property(value, (name) => {
+      fc.pre(oneLine(name).trim() !== '');
+      checkLines(`List-Id:${phraseOf(name, 8)}`);
+    }),
+  );
 });
 
 describe('parameters', () => {
