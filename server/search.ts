@@ -1,31 +1,23 @@
 /** The search box: people, campaigns and lists, five of each. */
-import Type, { type Static } from 'typebox';
+import { type SearchHit, SearchQuery, SearchResult } from './audience/schemas.ts';
 import { searchSubscribers } from './audience/search.ts';
 import type { Actor, Db, Routes } from './deps.ts';
 
 const HITS = 5;
-const Hit = Type.Object({
-  kind: Type.Union([Type.Literal('subscriber'), Type.Literal('campaign'), Type.Literal('list')]),
-  id: Type.Integer(),
-  title: Type.String(),
-  detail: Type.String(),
-});
-type Hit = Static<typeof Hit>;
-const Query = Type.Object({ q: Type.String({ minLength: 1, maxLength: 200 }) });
 
 /** What the actor may see of what matches; people first. `gone` answers true when nobody waits any more. */
-export async function search(db: Db, actor: Actor, q: string, gone?: () => boolean): Promise<Hit[]> {
+export async function search(db: Db, actor: Actor, q: string, gone?: () => boolean): Promise<SearchHit[]> {
   const text = q.trim();
   if (text === '') return [];
   const like = `%${text.replace(/[\\%_]/g, (c) => `\\${c}`)}%`;
-  const rows = (kind: Hit['kind'], sql: string, ...values: unknown[]): Hit[] =>
-    (db.$client.prepare(sql).all(...values) as Omit<Hit, 'kind'>[]).map((row) => ({ kind, ...row }));
-  const hits: Hit[] = [];
+  const rows = (kind: SearchHit['kind'], sql: string, ...values: unknown[]): SearchHit[] =>
+    (db.$client.prepare(sql).all(...values) as Omit<SearchHit, 'kind'>[]).map((row) => ({ kind, ...row }));
+  const hits: SearchHit[] = [];
   if (actor.scopes.includes('audience:read')) {
     const people = await searchSubscribers(db, { q: text, limit: HITS }, gone);
     hits.push(
       ...people.items.map(
-        ({ id, email, name }): Hit => ({ kind: 'subscriber', id, title: email, detail: name }),
+        ({ id, email, name }): SearchHit => ({ kind: 'subscriber', id, title: email, detail: name }),
       ),
     );
     hits.push(...rows('list', LISTS, like, HITS));
@@ -44,8 +36,8 @@ export const searchRoutes: Routes = (app, deps) => {
     {
       schema: {
         summary: 'Search people, lists and campaigns',
-        querystring: Query,
-        response: { 200: Type.Object({ items: Type.Array(Hit) }) },
+        querystring: SearchQuery,
+        response: { 200: SearchResult },
       },
     },
     async (request) => ({

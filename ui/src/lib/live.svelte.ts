@@ -4,12 +4,15 @@
  * proxy answers 502), so we try again ourselves, later each time.
  */
 import type { LiveEvent } from '../../../server/events.ts';
+import { api } from './api.ts';
 
 export type LiveType = LiveEvent['type'];
 export type LiveData<T extends LiveType> = Extract<LiveEvent, { type: T }>['data'];
 type Handler = (data: never) => void;
 
 const TYPES: LiveType[] = ['import', 'campaign', 'queues'];
+/** A tab in the background gives its connection back: browsers open only six to a host without HTTP/2. */
+const HIDDEN_CLOSE = 10_000;
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 30_000;
 
@@ -21,8 +24,11 @@ let connected = $state(false);
 /** grows with every reconnection: what was missed meanwhile must be read again */
 let reconnections = $state(0);
 let everConnected = false;
+let started = false;
+let hiddenTimer: ReturnType<typeof setTimeout> | undefined;
 
 function open(): void {
+  if (source || document.hidden) return;
   source = new EventSource('/api/v1/events');
   source.onopen = () => {
     connected = true;
@@ -34,6 +40,8 @@ function open(): void {
     connected = false;
     if (source?.readyState !== EventSource.CLOSED) return;
     source = null;
+    // Why it was refused is not told: if the session has ended, this request finds out and shows the login page.
+    api.get('/session').catch(() => {});
     timer = setTimeout(() => {
       timer = undefined;
       open();
@@ -48,6 +56,21 @@ function open(): void {
   }
 }
 
+function close(): void {
+  clearTimeout(timer);
+  timer = undefined;
+  source?.close();
+  source = null;
+  connected = false;
+}
+
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(hiddenTimer);
+  if (!started) return;
+  if (document.hidden) hiddenTimer = setTimeout(close, HIDDEN_CLOSE);
+  else if (!source && timer === undefined) open();
+});
+
 export const live = {
   get connected() {
     return connected;
@@ -56,15 +79,13 @@ export const live = {
     return reconnections;
   },
   start(): void {
-    if (!source && timer === undefined) open();
+    started = true;
+    if (timer === undefined) open();
   },
   stop(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    source?.close();
-    source = null;
-    connected = false;
+    started = false;
     everConnected = false;
+    close();
   },
   /** Returns the function that stops listening. */
   on<T extends LiveType>(type: T, handler: (data: LiveData<T>) => void): () => void {
