@@ -28,7 +28,6 @@ export interface Person {
   name: string;
   /** JSON as it is kept; what is not in it stays as it is */
   attributes: string;
-  fields: readonly string[];
 }
 
 export interface Rejected {
@@ -102,7 +101,6 @@ export class PersonReader {
       rank: rankOf(address.key),
       name,
       attributes: JSON.stringify(attributes),
-      fields,
     };
   }
 
