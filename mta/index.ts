@@ -21,3 +21,4 @@ export type { LedgerFilter, Spool } from './spool/api.ts';
 export { openSpool } from './spool/open.ts';
 export { scrubFile } from './spool/scrub.ts';
 export type * from './types.ts';
+export { CONTENT_ERRORS, DELIVERY_CLASSES, LEDGER_KINDS, PHASES, REASONS, WAIT_REASONS } from './types.ts';

@@ -4,7 +4,8 @@
  */
 
 /** Who waits for whom: transactional before test before bulk. */
-export type DeliveryClass = 'transactional' | 'test' | 'bulk';
+export const DELIVERY_CLASSES = ['transactional', 'test', 'bulk'] as const;
+export type DeliveryClass = (typeof DELIVERY_CLASSES)[number];
 
 /** `cancelled` is final: what is unsent is settled as suppressed with reason `cancelled`. */
 export type JobState = 'active' | 'paused' | 'cancelled';
@@ -39,12 +40,67 @@ export interface ContentAttachment {
   cid?: string | undefined;
 }
 
+/** What can be wrong with a content. The UI has words for each (`contentError.CODE`; a test compares). */
+export const CONTENT_ERRORS = [
+  // Liquid; `value` is the name or the expression
+  'syntax',
+  'filter-unknown',
+  'filter-syntax',
+  'tag-unknown',
+  /** an `end…`, `else` or `when` without the tag that it belongs to */
+  'tag-unopened',
+  /** a tag without its `end…` */
+  'tag-unclosed',
+  /** a tag without its `%}` */
+  'tag-incomplete',
+  'tag-name-missing',
+  'tag-extra',
+  'else-misplaced',
+  'assign-syntax',
+  'for-syntax',
+  'output-unclosed',
+  'value-missing',
+  /** two words where one name must stand */
+  'variable-name',
+  'bracket-unclosed',
+  'too-deep',
+  'content-too-long',
+  // found only with one person's values
+  'too-much-work',
+  'render-failed',
+  /** neither HTML nor text */
+  'content-missing',
+  // addresses of sender and reply-to: AddressError's codes and one of our own
+  'address-empty',
+  'address-no-at',
+  'address-too-long',
+  'address-bad-local',
+  'address-bad-domain',
+  'address-control-character',
+  'address-not-ascii',
+  // the caller's header fields; `value` is the field's name
+  'header-name',
+  'header-reserved',
+  'header-line-break',
+  // `value` is the file's name, with what is wrong about it
+  'attachment-name',
+  'attachment-type',
+  'attachment-type-refused',
+  'attachment-encoding',
+  'attachment-cid',
+] as const;
+export type ContentErrorCode = (typeof CONTENT_ERRORS)[number];
+
 /** A place in the content that cannot be compiled; `line` and `column` count from 1. */
 export interface ContentError {
   field: 'subject' | 'html' | 'text' | 'from' | 'replyTo' | 'headers' | 'attachments';
+  code: ContentErrorCode;
   line: number;
   column: number;
+  /** English, with the value */
   message: string;
+  /** what it is about, as typed and shortened: a filter's name, a tag, an address; '' when there is nothing to name */
+  value: string;
 }
 
 /** A link that is counted; `index` is its place in the click token. Personalised links have Liquid in `url`. */
@@ -90,63 +146,69 @@ export interface JobProgress {
 }
 
 /** The outcome of one attempt or an event about a delivery: one ledger row each. */
-export type LedgerKind =
-  | 'delivered'
-  | 'deferred'
-  | 'bounced'
-  | 'suppressed'
-  | 'opened'
-  | 'clicked'
-  | 'unsubscribed'
-  | 'complained';
+export const LEDGER_KINDS = [
+  'delivered',
+  'deferred',
+  'bounced',
+  'suppressed',
+  'opened',
+  'clicked',
+  'unsubscribed',
+  'complained',
+] as const;
+export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
 /** SMTP phase in which the reply came; `none` when no session was opened. */
-export type Phase =
-  | 'none'
-  | 'dns'
-  | 'connect'
-  | 'banner'
-  | 'ehlo'
-  | 'starttls'
-  | 'auth'
-  | 'mail'
-  | 'rcpt'
-  | 'data'
-  | 'dot'
-  | 'rset'
-  | 'quit';
+export const PHASES = [
+  'none',
+  'dns',
+  'connect',
+  'banner',
+  'ehlo',
+  'starttls',
+  'auth',
+  'mail',
+  'rcpt',
+  'data',
+  'dot',
+  'rset',
+  'quit',
+] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** Why (see shared/DELIVERY.md, Verdicts). */
-export type Reason =
-  | 'unknown-user'
-  | 'moved'
-  | 'unknown-host'
-  | 'null-mx'
-  | 'filtered'
-  | 'suspended'
-  | 'mailbox-full'
-  | 'expired'
-  | 'blocked'
-  | 'spam'
-  | 'policy'
-  | 'authentication'
-  | 'reputation'
-  | 'ptr'
-  | 'relaying'
-  | 'virus'
-  | 'content'
-  | 'too-big'
-  | 'too-fast'
-  | 'too-many-connections'
-  | 'network'
-  | 'system'
-  | 'system-full'
-  | 'loop'
-  | 'syntax'
-  | 'other'
+export const REASONS = [
+  'unknown-user',
+  'moved',
+  'unknown-host',
+  'null-mx',
+  'filtered',
+  'suspended',
+  'mailbox-full',
+  'expired',
+  'blocked',
+  'spam',
+  'policy',
+  'authentication',
+  'reputation',
+  'ptr',
+  'relaying',
+  'virus',
+  'content',
+  'too-big',
+  'too-fast',
+  'too-many-connections',
+  'network',
+  'system',
+  'system-full',
+  'loop',
+  'syntax',
+  'other',
   // the MTA's own reasons for verdict `suppressed`
-  | 'unsubscribed'
-  | 'cancelled';
+  'unsubscribed',
+  'cancelled',
+] as const;
+export type Reason = (typeof REASONS)[number];
 
 export interface LedgerRow {
   id: number;
@@ -249,18 +311,20 @@ export interface RetrySettings {
 }
 
 /** Every reason why a mail waits, by the name that the queue screen and `GET /queues` show. */
-export type WaitReason =
-  | 'ready'
-  | 'sending'
-  | 'retry-later'
-  | 'connection-limit'
-  | 'connecting'
-  | 'site-dead'
-  | 'rate-limit'
-  | 'job-paused'
-  | 'stopped'
-  | 'resolving'
-  | 'dns-failure';
+export const WAIT_REASONS = [
+  'ready',
+  'sending',
+  'retry-later',
+  'connection-limit',
+  'connecting',
+  'site-dead',
+  'rate-limit',
+  'job-paused',
+  'stopped',
+  'resolving',
+  'dns-failure',
+] as const;
+export type WaitReason = (typeof WAIT_REASONS)[number];
 
 /** One line of the queue screen: a recipient domain's mails of one class. */
 export interface QueueLine {

@@ -66,7 +66,7 @@ export function compileContent(source: ContentSource): CompileResult {
   const htmlProgram = html.trim() === '' ? null : check('html', html, 'html');
   const textProgram = text.trim() === '' ? null : check('text', text, 'plain');
   if (html.trim() === '' && text.trim() === '')
-    errors.push(fieldError('html', 'The mail has neither HTML nor text'));
+    errors.push(fieldError('html', 'content-missing', 'The mail has neither HTML nor text'));
   if (errors.length > 0 || !fixed.ok || !subject) return { ok: false, errors };
 
   const list = source.list !== undefined;
@@ -78,7 +78,7 @@ export function compileContent(source: ContentSource): CompileResult {
   } catch (error) {
     // html-to-text walks by recursion: some thousands of nested elements end the stack
     if (!(error instanceof RangeError)) throw error;
-    return { ok: false, errors: [fieldError('html', 'The HTML is nested too deeply')] };
+    return { ok: false, errors: [fieldError('html', 'too-deep', 'The HTML is nested too deeply')] };
   }
   const parts = [textPart, htmlPart?.part].filter((part) => part != null);
   const layout = layoutMime(

@@ -65,8 +65,13 @@ export function fixedFields(
 }
 
 /** An error about a field that has no inner places. */
-export function fieldError(field: ContentError['field'], message: string): ContentError {
-  return { field, line: 1, column: 1, message };
+export function fieldError(
+  field: ContentError['field'],
+  code: ContentError['code'],
+  message: string,
+  value = '',
+): ContentError {
+  return { field, code, line: 1, column: 1, message, value };
 }
 
 function checkAddress(
@@ -76,25 +81,27 @@ function checkAddress(
 ): { path: string; domain: string } | null {
   const parsed = parseAddress(input);
   if (!parsed.ok) {
-    errors.push(fieldError(field, parsed.message));
+    errors.push(fieldError(field, `address-${parsed.code}`, parsed.message, input));
     return null;
   }
   const { path, utf8 } = envelopeAddress(parsed);
   // Else only hosts with SMTPUTF8 could take any of these mails.
-  if (utf8) errors.push(fieldError(field, 'The part before the @ must be ASCII'));
+  if (utf8) errors.push(fieldError(field, 'address-not-ascii', 'The part before the @ must be ASCII', input));
   return utf8 ? null : { path, domain: parsed.domain };
 }
 
 function headerErrors(headers: Record<string, string>): ContentError[] {
   const errors: ContentError[] = [];
+  const wrong = (code: ContentError['code'], name: string, message: string) =>
+    errors.push(fieldError('headers', code, message, name));
   for (const [name, value] of Object.entries(headers)) {
     // RFC 5322 §2.2 allows more, but nothing that anybody uses
     if (!/^[A-Za-z][A-Za-z0-9-]{0,75}$/.test(name)) {
-      errors.push(fieldError('headers', `${JSON.stringify(name)} is not a header field's name`));
+      wrong('header-name', name, `${JSON.stringify(name)} is not a header field's name`);
     } else if (RESERVED.has(name.toLowerCase()) || /^content-/i.test(name)) {
-      errors.push(fieldError('headers', `${name} is written by Todoke and cannot be set`));
+      wrong('header-reserved', name, `${name} is written by Todoke and cannot be set`);
     } else if (/[\r\n\0]/.test(value)) {
-      errors.push(fieldError('headers', `The value of ${name} holds a line break`));
+      wrong('header-line-break', name, `The value of ${name} holds a line break`);
     }
   }
   return errors;
@@ -102,13 +109,20 @@ function headerErrors(headers: Record<string, string>): ContentError[] {
 
 function attachmentErrors(attachment: ContentAttachment): ContentError[] {
   const { filename, contentType, content, cid } = attachment;
-  const wrong = (message: string) => [fieldError('attachments', `${JSON.stringify(filename)}: ${message}`)];
-  if (filename.trim() === '' || /[\r\n\0]/.test(filename)) return wrong('this is not a file name');
-  if (!MIME_TYPE.test(contentType)) return wrong(`${JSON.stringify(contentType)} is not a MIME type`);
-  if (/^(?:multipart|message)\//i.test(contentType)) return wrong(`${contentType} cannot be attached`);
-  if (!BASE64.test(content.replace(/\s+/g, ''))) return wrong('the content is not base64');
+  const wrong = (code: ContentError['code'], message: string, detail?: string) => {
+    const value = detail === undefined ? filename : `${filename} (${detail})`;
+    return [fieldError('attachments', code, `${JSON.stringify(filename)}: ${message}`, value)];
+  };
+  if (filename.trim() === '' || /[\r\n\0]/.test(filename))
+    return wrong('attachment-name', 'this is not a file name');
+  if (!MIME_TYPE.test(contentType))
+    return wrong('attachment-type', `${JSON.stringify(contentType)} is not a MIME type`, contentType);
+  if (/^(?:multipart|message)\//i.test(contentType))
+    return wrong('attachment-type-refused', `${contentType} cannot be attached`, contentType);
+  if (!BASE64.test(content.replace(/\s+/g, '')))
+    return wrong('attachment-encoding', 'the content is not base64');
   if (cid !== undefined && !/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]*$/.test(cid))
-    return wrong('the cid holds other characters than an id');
+    return wrong('attachment-cid', 'the cid holds other characters than an id', cid);
   return [];
 }
 

@@ -8,7 +8,6 @@ import {
   CommentTag,
   InlineCommentTag,
   Liquid,
-  LiquidError,
   Output as LiquidOutput,
   Tag,
   type TagToken,
@@ -16,6 +15,7 @@ import {
   TypeGuards,
 } from 'liquidjs';
 import type { MergeValues } from '../types.ts';
+import { type LiquidProblem, problemOf, tooManyValues } from './liquid-problem.ts';
 
 /** What a render sees. `email` and `unsubscribe_url` are always there; merge values come from the row. */
 export interface Scope {
@@ -46,12 +46,6 @@ export interface Program {
   templates: Template[];
   /** null: only liquidjs can render it */
   segments: Segments | null;
-}
-
-export interface LiquidProblem {
-  line: number;
-  column: number;
-  message: string;
 }
 
 /** How `{{ }}` comes out: `html` escapes, `plain` does not. */
@@ -147,34 +141,13 @@ export function checkTemplate(
     const program = parseProgram(source, flavour);
     for (const template of program.templates) {
       if (template instanceof LiquidOutput && !isOneValue(template)) {
-        const [line, column] = template.token.getPosition() as [number, number];
-        // liquidjs would print the last word and say nothing
-        const message = `${template.token.getText()} holds more than one value; names have no spaces`;
-        return { program: null, problem: { line, column, message } };
+        return { program: null, problem: tooManyValues(template.token) };
       }
     }
     return { program, problem: null };
   } catch (error) {
     return { program: null, problem: problemOf(error) };
   }
-}
-
-/** Place and plain message of an error that liquidjs threw. */
-export function problemOf(error: unknown): LiquidProblem {
-  if (!(error instanceof LiquidError))
-    return { line: 1, column: 1, message: String((error as Error)?.message ?? error) };
-  let [line, column] = error.token.getPosition() as [number, number];
-  const message = error.message.replace(/, (?:file:.*, )?line:\d+, col:\d+$/s, '');
-  // liquidjs points at the whole output; the author wants the filter's name
-  const filter = /^undefined filter: ([\w-]+)$/.exec(message)?.[1];
-  const text = error.token.getText();
-  const at = filter ? text.search(new RegExp(`(?<=\\|\\s*)${filter}`)) : -1;
-  if (at > 0) {
-    const before = text.slice(0, at).split('\n');
-    line += before.length - 1;
-    column = before.length > 1 ? before.at(-1)!.length + 1 : column + at;
-  }
-  return { line, column, message };
 }
 
 /** Top-level names that the template reads and does not set itself, with built-ins. */

@@ -11,7 +11,8 @@ import { ByteWriter, endLine, normalizeBreaks } from './encode.ts';
 import { offersUnsubscribe, withRenderedFooter } from './footer.ts';
 import { dateValue, textField } from './header.ts';
 import { isWebUrl, tidyUrl } from './html.ts';
-import { escapeHtml, type LiquidProblem, problemOf, renderProgram, type Scope } from './liquid.ts';
+import { escapeHtml, renderProgram, type Scope } from './liquid.ts';
+import { type LiquidProblem, problemOf } from './liquid-problem.ts';
 import { signIds, tagOf } from './signed-ids.ts';
 import { publicPath, type Tokens, tokensOf } from './token.ts';
 import { verpOf } from './verp.ts';
@@ -58,15 +59,13 @@ export interface RenderedMessage {
 /** The content cannot be rendered for this recipient (a Liquid error that only these values cause): settle as bounced, content. */
 export class ContentRenderError extends Error {
   readonly field: 'subject' | 'html' | 'text' | 'recipient';
-  /** counted from 1, in the author's source */
-  readonly line: number;
-  readonly column: number;
+  /** its place is in the author's source */
+  readonly problem: LiquidProblem;
   constructor(field: ContentRenderError['field'], problem: LiquidProblem) {
     super(`${field} ${problem.line}:${problem.column}: ${problem.message}`);
     this.name = 'ContentRenderError';
     this.field = field;
-    this.line = problem.line;
-    this.column = problem.column;
+    this.problem = problem;
   }
 }
 
@@ -79,7 +78,11 @@ export function renderMessage(
   row: RenderRow,
 ): RenderedMessage {
   const parsed = parseAddress(row.address);
-  if (!parsed.ok) throw new ContentRenderError('recipient', { line: 1, column: 1, message: parsed.message });
+  if (!parsed.ok) {
+    const { message } = parsed;
+    const code = `address-${parsed.code}` as const;
+    throw new ContentRenderError('recipient', { code, line: 1, column: 1, message, value: row.address });
+  }
   const recipient = envelopeAddress(parsed);
   const signed = signIds(context.tokenKey, {
     jobId: context.jobId,

@@ -158,9 +158,11 @@ describe('what only these values break', () => {
     const content = compile(source);
     expect(() => renderMessage(content, context, bad)).toThrow(ContentRenderError);
     expect(() => renderMessage(content, context, bad)).toThrow(
-      expect.objectContaining({ field, line, column }),
+      expect.objectContaining({ field, problem: expect.objectContaining({ line, column }) }),
     );
-    expect(() => renderPreview(content, bad.merge)).toThrow(expect.objectContaining({ field, line, column }));
+    expect(() => renderPreview(content, bad.merge)).toThrow(
+      expect.objectContaining({ field, problem: expect.objectContaining({ line, column }) }),
+    );
     // and the next recipient's mail is whole
     expect(
       renderMessage(content, context, { ...row, merge: { name: 'x', n: 1 } }).body.length,

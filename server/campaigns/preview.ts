@@ -42,7 +42,6 @@ function render(content: CompiledContent, person: Person): ReturnType<typeof ren
     });
   } catch (error) {
     if (!(error instanceof ContentRenderError) || error.field === 'recipient') throw error;
-    const { field, line, column, message } = error;
-    throw contentInvalid([{ field, line, column, message }]);
+    throw contentInvalid([{ field: error.field, ...error.problem }]);
   }
 }
