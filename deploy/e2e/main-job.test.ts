@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /**
  * The main job as its users do it, in a real browser against the whole appliance: log in, import a CP932 file, write, test,
  * send; then open, click and unsubscribe as a reader; and the report shows it.
