@@ -1,6 +1,6 @@
 /** Short notices at the corner (also read out), and questions that must be answered before something is done. */
 import { ApiProblem } from './api.ts';
-import { label, type Params, t } from './i18n.svelte.ts';
+import { hasText, label, type Params, t } from './i18n.svelte.ts';
 
 export interface Toast {
   id: number;
@@ -77,8 +77,15 @@ export function problemText(error: unknown): string {
   return label('error', error.code, {});
 }
 
-/** One field's error in the user's words; the server's English message only where there are no words of ours. */
-export function fieldErrorText(error: { code: string; message: string; value?: unknown }): string {
+/** One field's error in the user's words, of the very field where the code alone says little; the server's English message only where there are no words of ours. */
+export function fieldErrorText(error: {
+  pointer?: string;
+  code: string;
+  message: string;
+  value?: unknown;
+}): string {
+  const at = `fieldErrorAt.${error.pointer?.slice(1)}`;
+  if (error.code === 'value-invalid' && hasText(at)) return label('fieldErrorAt', error.pointer!.slice(1));
   const params: Params = {
     value: typeof error.value === 'string' || typeof error.value === 'number' ? error.value : '',
   };
