@@ -5,8 +5,8 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { suppressionRoutes } from '../suppression/routes.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
+import { run } from '../testing/imports.ts';
 import { importsDir, uploadPath } from './imports/files.ts';
-import { run } from './imports/testing.ts';
 import { audienceRoutes } from './routes.ts';
 
 let harness: Harness;

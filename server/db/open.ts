@@ -43,7 +43,9 @@ function openFile(dataDir: string): Database.Database {
   makePrivateDir(dataDir);
   const file = databaseFile(dataDir);
   // SQLite gives -wal and -shm the mode of the database, so the file must have the right one before it is opened.
-  closeSync(openSync(file, 'a', 0o600));
+  // Only when it is missing: closing a descriptor drops all POSIX locks that this process has on the file, also those
+  // of a connection that another thread has open (https://sqlite.org/howtocorrupt.html §2.2).
+  if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
   const client = new Database(file);
   client.pragma('journal_mode = WAL');

@@ -1,5 +1,5 @@
 /** What a file is, from its beginning: encoding, delimiter, heading, columns. Pure; the same for preview and import. */
-import type { FieldError } from '../../errors.ts';
+import type { FieldError, FieldErrorCode } from '../../errors.ts';
 import { AppError } from '../../errors.ts';
 import { type KnownAttribute, looksLikeHeader, suggestTargets, type Target } from './columns.ts';
 import { CsvReader, type CsvRow } from './csv.ts';
@@ -86,7 +86,7 @@ export function detect(
   };
 }
 
-export function invalid(code: string, message: string, value?: unknown): AppError {
+export function invalid(code: FieldErrorCode, message: string, value?: unknown): AppError {
   const error: FieldError = { pointer: '/file', code, message };
   if (value !== undefined) error.value = value;
   return new AppError('import-invalid', message, [error]);

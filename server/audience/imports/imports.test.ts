@@ -12,12 +12,12 @@ import { parse } from 'csv-parse/sync';
 import Encoding from 'encoding-japanese';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { call, type Harness, startHarness } from '../../testing/harness.ts';
+import { run, upload } from '../../testing/imports.ts';
 import { unsubscribe } from '../membership.ts';
 import { audienceRoutes } from '../routes.ts';
 import type { Import } from '../schemas.ts';
 import { importsDir, rejectedPath, uploadPath } from './files.ts';
 import { importRoutes } from './routes.ts';
-import { run, upload } from './testing.ts';
 
 let harness: Harness;
 let headers: Record<string, string>;

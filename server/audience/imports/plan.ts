@@ -140,7 +140,7 @@ function text(fields: Form['fields'], name: string): string {
   return value === undefined ? '' : String(value).trim();
 }
 
-function bad(name: string, code: string, message: string, value?: unknown): AppError {
+function bad(name: string, code: FieldErrorCode, message: string, value?: unknown): AppError {
   return new AppError('value-invalid', `${name} ${message}`, [{ pointer: `/${name}`, code, message, value }]);
 }
 

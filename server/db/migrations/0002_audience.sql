@@ -2,8 +2,8 @@ ALTER TABLE `imports` ADD `kept_unsubscribed` integer DEFAULT 0 NOT NULL;--> sta
 ALTER TABLE `imports` ADD `rejected_bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE `lists` ADD `subscribed` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE `lists` ADD `unsubscribed` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
--- Written by hand from here: WITHOUT ROWID, as the primary key is all that a membership is found by. One b-tree less:
--- 1 M members take 24 MB less and an import writes a fifth fewer pages.
+-- Written by hand from here: WITHOUT ROWID, as the primary key is all that a membership is found by. One b-tree less
+-- to write: 1 M members take 14 MB less.
 CREATE TABLE `memberships_new` (
 	`list_id` integer NOT NULL,
 	`subscriber_id` integer NOT NULL,
@@ -21,8 +21,8 @@ SELECT `list_id`, `subscriber_id`, `state`, `source`, `created_at`, `unsubscribe
 DROP TABLE `memberships`;--> statement-breakpoint
 ALTER TABLE `memberships_new` RENAME TO `memberships`;--> statement-breakpoint
 CREATE INDEX `memberships_subscriber` ON `memberships` (`subscriber_id`);--> statement-breakpoint
--- Counters of members: counting 1 M of them takes 60 ms a list, the triggers cost an import 4 %. Whoever changes a
--- membership, cascades of deletions included, keeps them right.
+-- Counters of members: counting 1 M of them takes 0.4 s, the triggers cost an import 5 %. Whoever changes a membership,
+-- cascades of deletions included, keeps them right.
 UPDATE `lists` SET
 	`subscribed` = (SELECT count(*) FROM `memberships` WHERE `list_id` = `lists`.`id` AND `state` = 'subscribed'),
 	`unsubscribed` = (SELECT count(*) FROM `memberships` WHERE `list_id` = `lists`.`id` AND `state` = 'unsubscribed');--> statement-breakpoint

@@ -1,10 +1,10 @@
 /** For tests: an upload as a browser sends it, and the import run as the worker runs it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { LiveEvent } from '../../events.ts';
-import type { Harness } from '../../testing/harness.ts';
-import { call } from '../../testing/harness.ts';
-import type { WorkerContext } from '../../worker.ts';
-import { runImport } from './run.ts';
+import { runImport } from '../audience/imports/run.ts';
+import type { LiveEvent } from '../events.ts';
+import type { WorkerContext } from '../worker.ts';
+import type { Harness } from './harness.ts';
+import { call } from './harness.ts';
 
 /** Parts in the order given; `file` is the file. */
 export async function upload(
