@@ -105,6 +105,18 @@ test('a logout ends the stream of its session and no other', async () => {
   second.response.destroy();
 });
 
+test('what is published while a stream ends is written nowhere', async () => {
+  const { id, headers } = await h.login('viewer');
+  const stream = await open(headers);
+  await stream.received('retry');
+  h.live.reconnect(id);
+  // in the same turn: the connection is still open, and a write after its end would be an unhandled error
+  for (const late of ['late 1', 'late 2', 'late 3']) h.live.publish(campaign(4, late));
+  expect(h.live.wants('campaign')).toBe(false);
+  await stream.ended;
+  expect(stream.response.complete).toBe(true);
+});
+
 test('a slow client costs bounded memory and gets the newest state once it reads again', async () => {
   const { headers } = await h.login('viewer');
   const stream = await open(headers);

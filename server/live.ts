@@ -79,7 +79,12 @@ export class LiveHub {
       scopes: actor.scopes,
       write: (text) => raw.write(text),
       buffered: () => raw.writableLength,
-      end: () => raw.end(),
+      end: () => {
+        // Not when the connection has closed: a slow one takes a while, and a write after the end would be an error.
+        this.#clients.delete(client);
+        client.pending.clear();
+        raw.end();
+      },
       pending: new Map(),
     };
     // EventSource waits this long before it connects again.
