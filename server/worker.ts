@@ -1,5 +1,5 @@
 /** The background thread: see jobs.ts. Each kind of job is a function that works in small chunks and yields between them. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Spool, ToMta } from '../mta/index.ts';
 import { openSpool } from '../mta/index.ts';
@@ -25,6 +25,10 @@ export interface WorkerContext {
   /** Call between chunks: lets other jobs, and writers of the main thread, have their turn. */
   breathe(): Promise<void>;
 }
+
+/** ms before a job that failed is tried again, doubling up to the cap */
+const RETRY_FIRST = 1000;
+const RETRY_CAP = 60_000;
 
 const port = parentPort!;
 const { dataDir } = workerData as { dataDir: string };
@@ -57,15 +61,26 @@ function run(job: JobRef): void {
   if (running.has(key)) return;
   const abort = new AbortController();
   running.set(key, abort);
-  const done = handlers[job.kind](context(abort.signal), job.id)
-    .catch((error: unknown) =>
-      post({ type: 'job-failed', job, error: String((error as Error)?.stack ?? error) }),
-    )
-    .finally(() => {
-      running.delete(key);
-      pending.delete(done);
-    });
+  const done = persist(job, abort.signal).finally(() => {
+    running.delete(key);
+    pending.delete(done);
+  });
   pending.add(done);
+}
+
+/**
+ * Until it is done: a full disk or a lock held too long passes, and a campaign must not stand still until somebody
+ * starts the process again. A job that has ended as failed by itself returns at once the second time.
+ */
+async function persist(job: JobRef, signal: AbortSignal): Promise<void> {
+  for (let wait = RETRY_FIRST; !signal.aborted; wait = Math.min(RETRY_CAP, wait * 2)) {
+    try {
+      return await handlers[job.kind](context(signal), job.id);
+    } catch (error) {
+      post({ type: 'job-failed', job, error: String((error as Error)?.stack ?? error) });
+    }
+    await sleep(wait, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 async function stop(): Promise<void> {

@@ -79,6 +79,19 @@ it('goes on after a stop in the middle, loses nobody and repeats nobody', async 
   expect(new Set(ids).size).toBe(PEOPLE);
 });
 
+it('tries again after a failure', async () => {
+  mta.db.exec(
+    `CREATE TRIGGER full BEFORE INSERT ON queue BEGIN SELECT raise(ABORT, 'the disk is full'); END`,
+  );
+  const jobs = startWorker();
+  jobs.run({ kind: 'enqueue', id });
+  await vi.waitFor(() => expect(problems.join()).toContain('the disk is full'), { timeout: 30_000 });
+  mta.db.exec('DROP TRIGGER full');
+  await sealed();
+  expect(mta.queued(jobId)).toHaveLength(PEOPLE);
+  problems = [];
+});
+
 it('a cancel while recipients are added ends the campaign when what was added is settled', async () => {
   await enqueueOneChunk();
   const jobs = startWorker();
