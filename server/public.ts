@@ -4,6 +4,7 @@ import type { App, Deps, Routes } from './deps.ts';
 import { createBase } from './http/base.ts';
 import { PUBLIC_HEADERS } from './http/headers.ts';
 import type { Metrics } from './http/metrics.ts';
+import { sendLost } from './tracking/answers.ts';
 
 export interface PublicOptions {
   deps: Deps;
@@ -24,6 +25,8 @@ export async function buildPublicApp(options: PublicOptions): Promise<App> {
     accessLevel: 'debug',
     // Nobody needs longer for a click, but slow senders on the internet would like to hold all connections.
     requestTimeout: 30_000,
+    notFound: (request, reply) => sendLost(options.deps, request, reply),
+    badUrl: (request, reply) => sendLost(options.deps, request, reply),
   });
   options.metrics.time(app, 'public');
   app.get('/healthz', { schema: { hide: true } }, async () => ({ ok: true }));

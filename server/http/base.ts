@@ -27,6 +27,8 @@ export interface BaseOptions {
   requestTimeout: number;
   /** default: a 404 problem */
   notFound?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
+  /** for addresses that the router refuses; default: a 400 problem */
+  badUrl?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 }
 
 export async function createBase(options: BaseOptions): Promise<App> {
@@ -54,7 +56,9 @@ export async function createBase(options: BaseOptions): Promise<App> {
       },
     },
     frameworkErrors: (error, request, reply) => {
-      handleError(error, request, reply as FastifyReply);
+      const isUrl = error.code === 'FST_ERR_BAD_URL' || error.code === 'FST_ERR_MAX_PARAM_LENGTH';
+      if (isUrl && options.badUrl) options.badUrl(request, reply as FastifyReply);
+      else handleError(error, request, reply as FastifyReply);
     },
     clientErrorHandler: (error, socket) => refuseMalformed(error, socket),
   });

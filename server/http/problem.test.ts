@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import Type from 'typebox';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDb } from '../db/open.ts';
 import type { Routes } from '../deps.ts';
 import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
 import { Id, Nullable } from '../schemas.ts';
@@ -41,6 +42,16 @@ const errorRoutes: Routes = (app) => {
   );
   app.get('/api/v1/attributes', async () => {
     throw new Error('secret detail of a bug');
+  });
+  app.get('/api/v1/imports', async () => {
+    const other = openDb(h.dataDir);
+    other.$client.exec('BEGIN IMMEDIATE');
+    h.db.$client.pragma('busy_timeout = 1');
+    try {
+      h.db.$client.exec('DELETE FROM sessions WHERE user_id = 0');
+    } finally {
+      other.$client.close();
+    }
   });
   app.get('/api/v1/subscribers', async () => {
     throw new AppError('content-invalid', 'line 3', [
@@ -211,6 +222,15 @@ test('a bug tells the caller only where to look, and the log everything', async 
   const id = String(response.headers['x-request-id']);
   expect(response.body.detail).toContain(id);
   expect(lines.find((line) => line.includes('secret detail of a bug') && line.includes(id))).toBeDefined();
+});
+
+test('a database that is held by another writer is a reason to come again', async () => {
+  const response = await call(h.admin, 'GET', '/api/v1/imports', headers);
+  expect(response).toMatchObject({
+    status: 503,
+    body: { code: 'not-ready' },
+    headers: { 'retry-after': '5' },
+  });
 });
 
 test('the log has neither cookies nor keys nor addresses', async () => {

@@ -40,6 +40,12 @@ const CODE_OF_STATUS: Record<number, ErrorCode> = {
   503: 'not-ready',
 };
 
+/** What the parser of multipart forms (@fastify/busboy) throws without a status, about bytes that the caller sent. */
+const BROKEN_FORM = /^Multipart: Boundary not found$|unexpected end of multipart data$/i;
+
+/** Another writer held a database longer than its `busy_timeout`. */
+const isBusy = (error: Error & { code?: string }): boolean => error.code?.startsWith('SQLITE_BUSY') ?? false;
+
 /** Fastify's error handler. Only our own faults are logged: a caller's mistakes are the caller's. */
 export function handleError(
   error: FastifyError | AppError,
@@ -49,6 +55,7 @@ export function handleError(
   const problem = problemOf(error);
   if (problem.status >= 500) {
     request.log.error({ err: error, req: request }, 'request failed');
+    if (isBusy(error)) reply.header('retry-after', 5);
     problem.detail = `Look for request ${request.id} in the log.`;
   }
   return sendProblem(reply, problem);
@@ -67,6 +74,9 @@ function problemOf(error: FastifyError | AppError): Problem {
       errors,
     );
   }
+  if (isBusy(error)) return toProblem('not-ready');
+  if (BROKEN_FORM.test(error.message))
+    return toProblem('invalid-request', `The multipart form is broken: ${error.message}`);
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500)
     return toProblem(CODE_OF_STATUS[status] ?? 'invalid-request', error.message);

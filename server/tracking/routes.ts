@@ -7,18 +7,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
 import type { LedgerEvent, Spool, TokenClaims, TokenPurpose } from '../../mta/index.ts';
 import { publicPath, verifyClickUrl, verifyToken } from '../../mta/index.ts';
-import type { Deps, Routes } from '../deps.ts';
+import type { Routes } from '../deps.ts';
 import { AppError } from '../errors.ts';
-import { readSettings } from '../settings/settings.ts';
+import { contextOf, sendPage, sendPixel } from './answers.ts';
 import { readForm } from './form.ts';
-import { pageLanguage } from './language.ts';
 import { LinkTables, redirectTarget } from './links.ts';
-import { alreadyPage, askPage, donePage, PAGE_CSP, type PageContext, simplePage } from './pages.ts';
+import { alreadyPage, askPage, donePage, simplePage } from './pages.ts';
 import { Recorder } from './recorder.ts';
 import { Subscriptions } from './subscription.ts';
 
-/** The smallest GIF: 1×1, transparent. */
-const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
 /** A form of ours or of RFC 8058 is a hundred bytes. */
 const FORM_LIMIT = 8 * 1024;
 /** Requests a minute from one address: a mobile carrier has thousands of readers behind it. */
@@ -75,7 +72,7 @@ export const trackingRoutes: Routes = async (app, deps) => {
     // Bad tokens get the same picture: nobody can try tokens out here.
     const claims = claimsOf('open', request.params.token);
     if (claims) await count(request, claims, 'opened');
-    return reply.type('image/gif').send(PIXEL);
+    return sendPixel(reply);
   });
 
   app.get<{ Params: { token: string } }>(publicPath.click(':token'), limited, async (request, reply) => {
@@ -167,17 +164,6 @@ function cachedKey(spool: Pick<Spool, 'settings'>): () => string | undefined {
       readAt = Date.now();
     }
     return key;
-  };
-}
-
-function sendPage(reply: FastifyReply, html: string): FastifyReply {
-  return reply.header('content-security-policy', PAGE_CSP).type('text/html; charset=utf-8').send(html);
-}
-
-function contextOf(deps: Deps, request: FastifyRequest): PageContext {
-  return {
-    language: pageLanguage(request.headers['accept-language']),
-    organisation: readSettings(deps.db, deps.config).organisation,
   };
 }
 

@@ -151,6 +151,10 @@ describe('clicks', () => {
       `${open}.0`,
       'x',
       tokens({ jobId: 99 }).click(0),
+      'x'.repeat(5000),
+      `${'x'.repeat(5000)}/x`,
+      '%zz',
+      '',
     ]) {
       const answer = await request('GET', `/c/${bad}`, { 'accept-language': 'ja' });
       expect(answer.status).toBe(404);
@@ -285,7 +289,7 @@ describe('unsubscribing', () => {
 
   it('does nothing with a bad token, whatever is posted', async () => {
     const { open, click, unsubscribe } = tokens();
-    for (const bad of [tampered(unsubscribe), open, click(0), 'x']) {
+    for (const bad of [tampered(unsubscribe), open, click(0), 'x', 'x'.repeat(5000), '%zz', '%ff']) {
       expect(await request('GET', `/u/${bad}`)).toMatchObject({ status: 404 });
       expect(await request('POST', `/u/${bad}`, FORM, ONE_CLICK)).toMatchObject({ status: 404 });
     }
@@ -307,6 +311,20 @@ describe('unsubscribing', () => {
     expect(await request('POST', page(), FORM, 'x'.repeat(9000))).toMatchObject({ status: 413 });
     expect(membership().state).toBe('subscribed');
   });
+});
+
+it('what is nowhere is a page for people, a problem for programs and a picture in a mail', async () => {
+  const page = await request('GET', '/', { accept: 'text/html,*/*;q=0.8', 'accept-language': 'ja' });
+  expect(page.status).toBe(404);
+  expect(page.text).toContain('このリンクは使えません');
+  expect(page.headers['content-security-policy']).toMatch(/style-src 'sha256-/);
+  expect(await request('GET', '/api/v1/lists')).toMatchObject({ status: 404, body: { code: 'not-found' } });
+  for (const path of [`/o/${'x'.repeat(5000)}.gif`, '/o/%zz.gif']) {
+    expect(await request('GET', path)).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'image/gif', 'cache-control': 'no-store' },
+    });
+  }
 });
 
 it('a reader of the internet is held back after many requests, but never from unsubscribing', async () => {
