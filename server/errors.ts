@@ -2,6 +2,9 @@
  * The one catalogue of errors. Logic throws `AppError` with a code of it and knows no HTTP; app.ts turns it into
  * RFC 9457 problem+json. Every code is translated in the UI (`error.CODE`; a test compares).
  */
+import type { ContentErrorCode } from '../mta/index.ts';
+import type { FindingCode } from './campaigns/preflight.ts';
+
 export const ERRORS = {
   'invalid-request': { status: 400, title: 'The request is not of the form that this route takes' },
   'not-logged-in': { status: 401, title: 'Log in or send an API key' },
@@ -34,10 +37,36 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What can be wrong with one field: our own codes, and AJV's keywords. In the UI: `fieldError.CODE`. */
+export const FIELD_ERRORS = [
+  ...['required', 'type', 'format', 'pattern', 'enum', 'const', 'anyOf', 'minLength', 'maxLength'],
+  ...['minimum', 'maximum', 'minItems', 'maxItems', 'unknown-property', 'not-json', 'not-an-array'],
+  ...['empty', 'no-at', 'too-long', 'bad-local', 'bad-domain', 'control-character', 'address-invalid'],
+  ...['not-a-number', 'number-too-big', 'not-a-date', 'no-such-day', 'not-a-boolean', 'text-too-long'],
+  ...['name-too-long', 'invalid-bytes', 'unknown-attribute', 'unknown-encoding', 'unknown-delimiter'],
+  ...['already-exists', 'not-found', 'in-use', 'reserved', 'value-invalid', 'setting-locked', 'suppressed'],
+  ...['wrong-credentials', 'wrong-state', 'revision-conflict', 'cursor-invalid', 'time-past'],
+  ...['list-unknown', 'domain', 'host', 'match', 'login-incomplete', 'sending-domain-missing'],
+] as const;
+
+/** Why a file or an import as a whole fails. In the UI: `importError.CODE`. */
+export const IMPORT_ERRORS = [
+  ...['empty-file', 'excel-file', 'binary-file', 'wrong-encoding', 'broken-heading', 'too-many-columns'],
+  ...['no-rows', 'no-email-column', 'unknown-target', 'duplicate-target', 'file-truncated', 'file-missing'],
+  'internal',
+] as const;
+
+/** Codes of a content's errors and of the check before sending come from mta/types.ts and campaigns/preflight.ts. */
+export type FieldErrorCode =
+  | (typeof FIELD_ERRORS)[number]
+  | (typeof IMPORT_ERRORS)[number]
+  | ContentErrorCode
+  | FindingCode;
+
 /** `pointer`: JSON pointer into the body, or a parameter's name. `value` is echoed, so never put a secret in it. */
 export interface FieldError {
   pointer: string;
-  code: string;
+  code: FieldErrorCode;
   message: string;
   value?: unknown;
   line?: number;

@@ -105,17 +105,21 @@ function usesOf(db: Db, id: number): FieldError[] {
     .pluck()
     .all(id) as number[];
   return [
-    ...campaigns.map((campaign) => ({
-      pointer: `/campaigns/${campaign.id}`,
-      code: 'in-use',
-      message: `Campaign ${campaign.id} "${campaign.name}" (${campaign.state}) is for this list`,
-      value: campaign.name,
-    })),
-    ...imports.map((importId) => ({
-      pointer: `/imports/${importId}`,
-      code: 'in-use',
-      message: `Import ${importId} is adding people to this list`,
-      value: importId,
-    })),
+    ...campaigns.map(
+      (campaign): FieldError => ({
+        pointer: `/campaigns/${campaign.id}`,
+        code: 'in-use',
+        message: `Campaign ${campaign.id} "${campaign.name}" (${campaign.state}) is for this list`,
+        value: campaign.name,
+      }),
+    ),
+    ...imports.map(
+      (importId): FieldError => ({
+        pointer: `/imports/${importId}`,
+        code: 'in-use',
+        message: `Import ${importId} is adding people to this list`,
+        value: importId,
+      }),
+    ),
   ];
 }

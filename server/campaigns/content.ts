@@ -5,7 +5,7 @@ import { compileContent } from '../../mta/index.ts';
 import { attributes, lists } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
 import { AppError } from '../errors.ts';
-import { asFieldError, contentCode, contentPointer } from './preflight.ts';
+import { asFieldError, contentFinding } from './preflight.ts';
 import type { CampaignRow } from './store.ts';
 
 /** Liquid names that every subscriber brings, beside the attributes (`email` is the MTA's to fill in). */
@@ -63,29 +63,19 @@ export function withoutSender(source: ContentSource): ContentSource {
   return { ...source, from: { name: '', address: 'preview@example.com' }, replyTo: undefined };
 }
 
-/** @throws AppError `content-invalid` with line and column of each place */
+/** @throws AppError `content-invalid` with code, value, line and column of each place */
 export function compileOrThrow(source: ContentSource) {
   const compiled = compileContent(source);
   if (!compiled.ok) throw contentInvalid(compiled.errors);
   return compiled.content;
 }
 
+/** Every error with its own code, value and place. */
 export function contentInvalid(errors: readonly ContentError[]): AppError {
-  const details = errors.map(({ field, message, line, column }) =>
-    asFieldError({
-      code: contentCode(field),
-      level: 'error',
-      pointer: contentPointer(field),
-      message,
-      overridable: false,
-      line,
-      column,
-    }),
-  );
   const first = errors[0];
   return new AppError(
     'content-invalid',
     first && `${first.field}, line ${first.line}, column ${first.column}: ${first.message}`,
-    details,
+    errors.map((error) => asFieldError(contentFinding(error))),
   );
 }

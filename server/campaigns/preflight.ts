@@ -2,10 +2,29 @@
  * The check before sending. Its findings are shown in the review step, stop a start, and are the same by API. Logic
  * knows the campaign, the audience's size and the delivery settings; it changes nothing.
  */
-import type { ContentError } from '../../mta/index.ts';
+import type { ContentError, ContentErrorCode } from '../../mta/index.ts';
 import { parseAddress } from '../../mta/index.ts';
 import type { FieldError } from '../errors.ts';
 import type { Finding } from './schemas.ts';
+
+/** The check's own findings. In the UI: `campaigns.findings.CODE`. */
+export const FINDINGS = [
+  'from-missing',
+  'from-name-missing',
+  'sending-domain-missing',
+  'subject-missing',
+  'variable-unknown',
+  'html-large',
+  'list-missing',
+  'list-unknown',
+  'audience-empty',
+  'delivery-stopped',
+  'public-url-local',
+] as const;
+/** A content that cannot be compiled brings the compiler's codes (`contentError.CODE`), `content-missing` among them. */
+export type FindingCode = (typeof FINDINGS)[number] | ContentErrorCode;
+/** `Finding` of the API, its code checked. */
+type Found = Finding & { code: FindingCode };
 
 export interface PreflightInput {
   from: { name: string; address: string };
@@ -31,7 +50,7 @@ export interface PreflightInput {
 const HTML_CLIPPED_BYTES = 102 * 1024;
 
 /** Every finding, errors first. */
-export function preflight(input: PreflightInput): Finding[] {
+export function preflight(input: PreflightInput): Found[] {
   const findings = [
     ...checkAddresses(input),
     ...checkContent(input),
@@ -42,7 +61,7 @@ export function preflight(input: PreflightInput): Finding[] {
 }
 
 /** Whether the addresses can stand in a header is the compiler's to say (checkContent). */
-function* checkAddresses(input: PreflightInput): Generator<Finding> {
+function* checkAddresses(input: PreflightInput): Generator<Found> {
   const { address, name } = input.from;
   const parsed = parseAddress(address);
   if (address.trim() === '') yield error('from-missing', '/from/address', 'There is no From address');
@@ -58,7 +77,7 @@ function* checkAddresses(input: PreflightInput): Generator<Finding> {
 }
 
 /** Unsigned mail is refused by the large providers; overridable, as a relay behind us may sign. */
-function sendingDomainMissing(input: PreflightInput, domain: string): Finding {
+function sendingDomainMissing(input: PreflightInput, domain: string): Found {
   const message = `${domain} is not a sending domain, so the mail goes out without a DKIM signature`;
   return {
     code: 'sending-domain-missing',
@@ -70,21 +89,13 @@ function sendingDomainMissing(input: PreflightInput, domain: string): Finding {
   };
 }
 
-function* checkContent(input: PreflightInput): Generator<Finding> {
+function* checkContent(input: PreflightInput): Generator<Found> {
   if (input.subject.trim() === '') yield error('subject-missing', '/subject', 'There is no subject');
-  const empty = input.html.trim() === '' && input.text.trim() === '';
-  if (empty) {
-    yield error('content-missing', '/html', 'There is neither HTML nor text');
-  }
   if (!input.compiled.ok) {
-    for (const { field, message, line, column } of input.compiled.errors) {
+    for (const problem of input.compiled.errors) {
       // Named above in plainer words.
-      if ((empty && field === 'html') || (field === 'from' && input.from.address.trim() === '')) continue;
-      const value = field === 'from' ? input.from.address : field === 'replyTo' ? input.replyTo : undefined;
-      yield {
-        ...error(contentCode(field), contentPointer(field), message),
-        ...(value === undefined ? { line, column } : { value }),
-      };
+      if (problem.field === 'from' && input.from.address.trim() === '') continue;
+      yield contentFinding(problem);
     }
   } else {
     for (const variable of input.compiled.variables) {
@@ -109,7 +120,7 @@ function* checkContent(input: PreflightInput): Generator<Finding> {
   }
 }
 
-function* checkAudience(input: PreflightInput): Generator<Finding> {
+function* checkAudience(input: PreflightInput): Generator<Found> {
   if (input.listIds.length === 0) {
     yield error('list-missing', '/listIds', 'No list is chosen');
     return;
@@ -125,7 +136,7 @@ function* checkAudience(input: PreflightInput): Generator<Finding> {
   if (input.recipients === 0) yield error('audience-empty', '/listIds', 'Nobody would get it');
 }
 
-function* checkDelivery(input: PreflightInput): Generator<Finding> {
+function* checkDelivery(input: PreflightInput): Generator<Found> {
   if (input.stopped) {
     yield warning('delivery-stopped', '', 'The emergency stop is on: nothing leaves until it is lifted');
   }
@@ -153,24 +164,26 @@ function isLocal(url: string): boolean {
   );
 }
 
-/** JSON pointer into the campaign for a compile error's field. */
-export function contentPointer(field: ContentError['field']): string {
-  return field === 'from' ? '/from/address' : `/${field}`;
-}
+const HAS_PLACES: readonly ContentError['field'][] = ['subject', 'html', 'text'];
 
-export function contentCode(field: ContentError['field']): string {
-  if (field === 'from') return 'from-invalid';
-  return field === 'replyTo' ? 'reply-to-invalid' : 'content-invalid';
+/** A compile error, with its place when the field has places. */
+export function contentFinding({ field, code, message, value, line, column }: ContentError): Found {
+  const place = HAS_PLACES.includes(field) && code !== 'content-missing';
+  return {
+    ...error(code, field === 'from' ? '/from/address' : `/${field}`, message),
+    ...(value === '' ? {} : { value }),
+    ...(place ? { line, column } : {}),
+  };
 }
 
 /** Errors that nobody took on himself. */
-export function unresolved(findings: readonly Finding[], overridden: ReadonlySet<string>): Finding[] {
+export function unresolved<T extends Finding>(findings: readonly T[], overridden: ReadonlySet<string>): T[] {
   return findings.filter(
     (finding) => finding.level === 'error' && !(finding.overridable && overridden.has(finding.code)),
   );
 }
 
-export function asFieldError(finding: Finding): FieldError {
+export function asFieldError(finding: Found): FieldError {
   const { code, pointer, message, value, line, column } = finding;
   return {
     pointer,
@@ -182,10 +195,10 @@ export function asFieldError(finding: Finding): FieldError {
   };
 }
 
-function error(code: string, pointer: string, message: string): Finding {
+function error(code: FindingCode, pointer: string, message: string): Found {
   return { code, level: 'error', pointer, message, overridable: false };
 }
 
-function warning(code: string, pointer: string, message: string): Finding {
+function warning(code: FindingCode, pointer: string, message: string): Found {
   return { code, level: 'warning', pointer, message, overridable: false };
 }

@@ -99,7 +99,7 @@ export type Audience = Static<typeof Audience>;
  * `overrides`; `warning` deserves a look. `POST …/start` answers unresolved errors as 409 `preflight-failed`, same codes.
  */
 export const Finding = Type.Object({
-  /** stable: the UI translates it as `campaigns.findings.CODE`; `message` is its English */
+  /** stable: the UI has words for it, `campaigns.findings.CODE` or `contentError.CODE`; `message` is its English */
   code: Type.String(),
   level: Type.Union([Type.Literal('error'), Type.Literal('warning')]),
   /** JSON pointer into the campaign: `/html`, `/from/address`, `/listIds`, … or '' for the whole */

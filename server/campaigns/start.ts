@@ -7,7 +7,6 @@ import { AppError } from '../errors.ts';
 import { countAudience } from './audience.ts';
 import { contentInvalid, contentSource, findLists, knownVariables } from './content.ts';
 import { asFieldError, preflight, unresolved } from './preflight.ts';
-import type { Finding } from './schemas.ts';
 import { assertAllowed } from './state.ts';
 import { type CampaignRow, getCampaign, moveCampaign } from './store.ts';
 import { summary } from './view.ts';
@@ -20,7 +19,10 @@ export interface Override {
 }
 
 /** The findings as they are now; reads only. */
-export async function checkCampaign(deps: Pick<Deps, 'db' | 'spool'>, row: CampaignRow): Promise<Finding[]> {
+export async function checkCampaign(
+  deps: Pick<Deps, 'db' | 'spool'>,
+  row: CampaignRow,
+): Promise<ReturnType<typeof preflight>> {
   const { db, spool } = deps;
   const known = findLists(db, row.listIds);
   const compiled = compileContent(contentSource(row, known));
@@ -58,7 +60,7 @@ export async function assertReady(
   const findings = await checkCampaign(deps, row);
   const open = unresolved(findings, new Set(overrides.map(({ code }) => code)));
   if (open.length === 0) return;
-  if (open.every(({ code }) => code === 'content-invalid')) {
+  if (open.every(({ line }) => line !== undefined)) {
     const compiled = compileContent(contentSource(row, findLists(deps.db, row.listIds)));
     if (!compiled.ok) throw contentInvalid(compiled.errors);
   }

@@ -37,7 +37,7 @@ export function sendTest(
     throw new AppError('preflight-failed', from.message, [
       {
         pointer: '/from/address',
-        code: row.fromAddress.trim() === '' ? 'from-missing' : 'from-invalid',
+        code: row.fromAddress.trim() === '' ? 'from-missing' : `address-${from.code}`,
         message: from.message,
         value: row.fromAddress,
       },

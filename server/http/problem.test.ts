@@ -55,7 +55,7 @@ const errorRoutes: Routes = (app) => {
   });
   app.get('/api/v1/subscribers', async () => {
     throw new AppError('content-invalid', 'line 3', [
-      { pointer: '/html', code: 'liquid', message: 'no such tag', line: 3, column: 4 },
+      { pointer: '/html', code: 'tag-unknown', message: 'no such tag', line: 3, column: 4 },
     ]);
   });
 };

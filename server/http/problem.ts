@@ -1,6 +1,6 @@
 /** Every error leaves as RFC 9457 problem+json, whoever raised it: our logic, a schema, Fastify or Node's HTTP parser. */
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
-import { AppError, ERRORS, type ErrorCode, type FieldError } from '../errors.ts';
+import { AppError, ERRORS, type ErrorCode, type FieldError, type FieldErrorCode } from '../errors.ts';
 import type { Problem } from '../schemas.ts';
 
 const MAX_FIELD_ERRORS = 50;
@@ -117,7 +117,11 @@ function fieldError(error: VerboseError, context: string): FieldError {
   const child = (error.params.missingProperty ?? error.params.additionalProperty) as string | undefined;
   const path = child === undefined ? error.instancePath : `${error.instancePath}/${escapePointer(child)}`;
   const pointer = context === 'body' ? path : path.slice(1);
-  const field: FieldError = { pointer, code: error.keyword, message: error.message ?? 'is not valid' };
+  const field: FieldError = {
+    pointer,
+    code: error.keyword as FieldErrorCode,
+    message: error.message ?? 'is not valid',
+  };
   if (error.keyword === 'required') field.message = 'is missing';
   else if (error.keyword === 'additionalProperties') {
     field.code = 'unknown-property';

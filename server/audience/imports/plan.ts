@@ -2,7 +2,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { imports } from '../../db/schema.ts';
 import type { Db } from '../../deps.ts';
-import { AppError, type FieldError } from '../../errors.ts';
+import { AppError, type FieldError, type FieldErrorCode } from '../../errors.ts';
 import { readAttributes } from '../attributes.ts';
 import type { Import, ImportPreview } from '../schemas.ts';
 import type { Target } from './columns.ts';
