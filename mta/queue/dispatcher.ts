@@ -242,6 +242,8 @@ export class Dispatcher implements CourierOwner {
       this.#pumpSoon(bucket.site);
     } else {
       bucket.release(this.#claimed);
+      // It was with a courier when the rest of its job was cancelled: nobody else comes for it.
+      if (bucket.job.state === 'cancelled') this.#cancel(bucket);
     }
   }
 
@@ -550,8 +552,13 @@ export class Dispatcher implements CourierOwner {
       return;
     }
     bucket.nextAt = this.#claims.nextAt(bucket.id);
-    if (bucket.nextAt !== null) return;
-    this.#buckets.delete(bucket.id);
+    if (bucket.nextAt !== null) {
+      // Deferred after its job was cancelled: it does not wait for its time.
+      if (bucket.job.state === 'cancelled') this.#cancel(bucket);
+      return;
+    }
+    // A group commit in the middle of a slice may have said goodbye to it already.
+    if (!this.#buckets.delete(bucket.id)) return;
     this.#cancelling.delete(bucket);
     this.#jobs.leave(bucket.job);
   }
