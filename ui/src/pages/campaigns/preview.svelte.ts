@@ -20,8 +20,8 @@ export class PreviewState {
       JSON.stringify([draft.stored.subject, draft.stored.html, draft.stored.text, draft.stored.from]),
     );
     $effect(() => {
-      content;
-      this.subscriber;
+      void content;
+      void this.subscriber;
       this.#load();
       return () => this.#request.abort();
     });
