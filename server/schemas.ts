@@ -1,9 +1,22 @@
 /** Shapes that every feature's API shares. */
 import Type, { type Static, type TSchema } from 'typebox';
+import { AppError } from './errors.ts';
 
 export const Id = Type.Integer({ minimum: 1 });
 /** ISO 8601 in UTC, as `new Date().toISOString()` writes it */
 export const Time = Type.String({ format: 'date-time' });
+/**
+ * Epoch ms of a `Time` that a caller sent. The format lets leap seconds and `+09` pass, which Date does not know.
+ * @throws AppError `invalid-request`
+ */
+export function readTime(value: string, pointer: string): number {
+  const at = Date.parse(value);
+  if (!Number.isNaN(at)) return at;
+  const message = 'should be a time such as 2026-11-24T09:30:00Z or 2026-11-24T18:30:00+09:00';
+  throw new AppError('invalid-request', `${pointer}: ${message}`, [
+    { pointer, code: 'format', message, value },
+  ]);
+}
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 export const IdParams = Type.Object({ id: Id });
 

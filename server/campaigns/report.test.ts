@@ -112,7 +112,13 @@ describe('by API', () => {
 
   beforeEach(async () => {
     harness = await startHarness({ features: [campaignRoutes] });
-    headers = harness.key('campaigns:read', 'campaigns:write', 'campaigns:send', 'reports:read');
+    headers = harness.key(
+      'audience:read',
+      'campaigns:read',
+      'campaigns:write',
+      'campaigns:send',
+      'reports:read',
+    );
     mta = new FakeMta(harness.dataDir);
     list = addList(harness.db, '会員');
     addAttribute(harness.db, 'company');
@@ -255,6 +261,41 @@ describe('by API', () => {
       ]),
     );
     expect(policy).not.toContain('script');
+  });
+
+  it('a person’s values are only for keys that may read people', async () => {
+    const id = await draft();
+    const person = addPerson(harness.db, { email: 'taro@example.jp', name: '山田', lists: [list] });
+    const key = harness.key('campaigns:read', 'campaigns:write');
+    const ask = (method: 'GET' | 'POST', path: string, body?: object) =>
+      call(harness.admin, method, `${BASE}/${id}/${path}`, key, body);
+    for (const answer of [
+      await ask('POST', 'preview', { html: '{{ email }} {{ name }}', subscriberId: person }),
+      await ask('GET', `preview.html?subscriberId=${person}`),
+      await ask('POST', 'test', { to: ['me@example.co.jp'], subscriberId: person }),
+    ]) {
+      expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+      expect(answer.text).not.toMatch(/taro|山田/);
+    }
+    expect(mta.db.prepare('SELECT count(*) FROM job').pluck().get()).toBe(0);
+    expect((await ask('POST', 'preview', {})).status).toBe(200);
+  });
+
+  it('a time that only looks like one is refused', async () => {
+    addPerson(harness.db, { email: 'taro@example.jp', lists: [list] });
+    const id = await draft();
+    for (const at of ['2099-01-01T10:00:00+09', '2098-12-31T23:59:60Z']) {
+      expect(await post(`/${id}/schedule`, { at })).toMatchObject({
+        status: 400,
+        body: { code: 'invalid-request', errors: [{ pointer: '/at', code: 'format', value: at }] },
+      });
+    }
+    expect((await get(`${BASE}/${id}`)).body).toMatchObject({ state: 'draft', scheduledAt: null });
+    const at = '2099-01-01T10:00:00+09:00';
+    expect((await post(`/${id}/schedule`, { at })).body).toMatchObject({
+      state: 'scheduled',
+      scheduledAt: '2099-01-01T01:00:00.000Z',
+    });
   });
 
   it('a test goes out as the audience would get it, but is nobody’s subscription', async () => {

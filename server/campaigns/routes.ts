@@ -1,9 +1,10 @@
 /** HTTP for campaigns: reads requests, calls the logic, writes the audit log. */
+import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { Deps, Routes } from '../deps.ts';
-import { AppError } from '../errors.ts';
+import { AppError, type FieldError } from '../errors.ts';
 import { readCursor } from '../http/paging.ts';
-import { Id, IdParams, Page } from '../schemas.ts';
+import { Id, IdParams, Page, readTime } from '../schemas.ts';
 import { countAudience } from './audience.ts';
 import { findLists } from './content.ts';
 import {
@@ -140,6 +141,7 @@ export const campaignRoutes: Routes = (app, deps) => {
     },
     async (request) => {
       const { subscriberId, ...content } = request.body;
+      mayUsePerson(request, subscriberId);
       return preview(db, { ...getCampaign(db, request.params.id), ...content }, subscriberId);
     },
   );
@@ -158,6 +160,7 @@ export const campaignRoutes: Routes = (app, deps) => {
       },
     },
     async (request, reply) => {
+      mayUsePerson(request, request.query.subscriberId);
       const rendered = preview(db, getCampaign(db, request.params.id), request.query.subscriberId);
       return reply
         .header('content-security-policy', PREVIEW_CSP)
@@ -179,6 +182,7 @@ export const campaignRoutes: Routes = (app, deps) => {
     },
     async (request, reply) => {
       const { id } = request.params;
+      mayUsePerson(request, request.body.subscriberId);
       const accepted = sendTest(deps, getCampaign(db, id), request.body);
       deps.audit(request, 'campaign.test', target(id), { recipients: accepted });
       return reply.code(202).send({ accepted });
@@ -202,7 +206,7 @@ export const campaignRoutes: Routes = (app, deps) => {
     async (request) => {
       const { at, overrides = [] } = request.body;
       const row = await scheduleCampaign(deps, request.params.id, {
-        at: Date.parse(at),
+        at: readTime(at, '/at'),
         now: Date.now(),
         overrides,
       });
@@ -259,12 +263,18 @@ export const campaignRoutes: Routes = (app, deps) => {
 
 const target = (id: number): string => `campaign:${id}`;
 
+/** Content can print all that a person has: whoever names one must be allowed to read them. */
+function mayUsePerson({ actor }: FastifyRequest, subscriberId: number | undefined): void {
+  if (subscriberId === undefined || actor?.scopes.includes('audience:read')) return;
+  throw new AppError('forbidden', 'subscriberId needs audience:read');
+}
+
 /** @throws AppError `value-invalid` for lists that do not exist */
 function fieldsOf(deps: Pick<Deps, 'db'>, body: Partial<Campaign>): Partial<CampaignFields> {
   const { from, listIds, ...rest } = body;
   if (listIds) {
     const known = new Set(findLists(deps.db, listIds).map(({ id }) => id));
-    const errors = listIds.flatMap((id, position) =>
+    const errors = listIds.flatMap((id, position): FieldError[] =>
       known.has(id)
         ? []
         : [

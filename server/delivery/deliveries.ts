@@ -6,6 +6,7 @@ import { campaigns, subscribers } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
 import { readCursor } from '../http/paging.ts';
+import { readTime } from '../schemas.ts';
 import { cutPage } from './page.ts';
 import type { Delivery, DeliveryQuery } from './schemas.ts';
 
@@ -38,8 +39,8 @@ export function searchDeliveries(
         recipient: query.recipient?.trim() || undefined,
         domain: query.domain?.trim().toLowerCase() || undefined,
         kinds: query.kind === undefined ? undefined : [query.kind as LedgerKind],
-        from: query.from === undefined ? undefined : Date.parse(query.from),
-        to: query.to === undefined ? undefined : Date.parse(query.to),
+        from: query.from === undefined ? undefined : readTime(query.from, 'from'),
+        to: query.to === undefined ? undefined : readTime(query.to, 'to'),
       },
       before,
       limit + 1,

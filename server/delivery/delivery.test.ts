@@ -106,6 +106,10 @@ describe('deliveries', () => {
       status: 400,
       body: { errors: [{ pointer: 'cursor' }] },
     });
+    expect(await get('/deliveries?from=2026-01-01T00:00:00%2B09')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: 'from', code: 'format' }] },
+    });
   });
 });
 
