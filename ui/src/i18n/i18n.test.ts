@@ -1,5 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { ERRORS } from '../../../server/errors.ts';
+import profiles from '../../../mta/shaping/profiles.json' with { type: 'json' };
+import {
+  CONTENT_ERRORS,
+  DELIVERY_CLASSES,
+  LEDGER_KINDS,
+  PHASES,
+  REASONS,
+  WAIT_REASONS,
+} from '../../../mta/types.ts';
+import { ImportState, TimelineEntry } from '../../../server/audience/schemas.ts';
+import { ROLES, SCOPES } from '../../../server/auth/permissions.ts';
+import { FINDINGS } from '../../../server/campaigns/preflight.ts';
+import { Audience, CampaignState } from '../../../server/campaigns/schemas.ts';
+import { DnsRecord } from '../../../server/delivery/schemas.ts';
+import { ERRORS, FIELD_ERRORS, IMPORT_ERRORS } from '../../../server/errors.ts';
 import { fill, flatten, placeholders } from '../lib/message.ts';
 import en from './en.json' with { type: 'json' };
 import ja from './ja.json' with { type: 'json' };
@@ -34,10 +48,38 @@ describe('dictionary', () => {
     }
   });
 
-  it('has a text for every error code of the server', () => {
+  // What the server and the MTA can say, from where they say it: their English is for programs and logs.
+  it.each<[area: string, codes: readonly string[]]>([
+    ['error', Object.keys(ERRORS)],
+    ['fieldError', FIELD_ERRORS],
+    ['importError', IMPORT_ERRORS],
+    ['contentError', CONTENT_ERRORS],
+    ['campaigns.findings', FINDINGS],
+    ['campaigns.excluded', Audience.properties.excluded.items.properties.reason.enum],
+    ['campaignState', CampaignState.enum],
+    ['importState', ImportState.enum],
+    ['timeline', TimelineEntry.properties.kind.enum],
+    ['deliveries.kind', LEDGER_KINDS],
+    ['deliveries.reason', REASONS],
+    ['deliveries.phase', PHASES],
+    ['deliveries.provider', [...profiles.map(({ provider }) => provider), 'sandbox']],
+    ['queues.waiting', WAIT_REASONS],
+    ['queues.class', DELIVERY_CLASSES],
+    ['domains.state', DnsRecord.properties.state.enum],
+    ['domains.hint.different', DnsRecord.properties.purpose.enum],
+    ['role', ROLES],
+    ['scope', SCOPES],
+  ])('has a text for every code of %s', (area, codes) => {
+    expect(codes.length).toBeGreaterThan(1);
     for (const map of Object.values(texts)) {
-      expect(Object.keys(ERRORS).filter((code) => !map.has(`error.${code}`))).toEqual([]);
+      expect(codes.filter((code) => !map.has(`${area}.${code}`))).toEqual([]);
     }
+  });
+
+  // A finding's and a field's code are looked up in one area after the other.
+  it('means one thing by a code of the check before sending', () => {
+    const contentErrors: readonly string[] = CONTENT_ERRORS;
+    expect([...FINDINGS, ...FIELD_ERRORS].filter((code) => contentErrors.includes(code))).toEqual([]);
   });
 });
 
