@@ -29,7 +29,7 @@ if (!(await waitForLock(join(config.dataDir, 'mta.lock'), TAKEOVER))) {
 const db = openSpoolDb(config.dataDir);
 const sandbox = await startSandbox({ dataDir: config.dataDir });
 const post = (message: FromMta): void => {
-  if (process.connected) process.send!(message);
+  if (process.connected) process.send!(message, undefined, undefined, () => {});
 };
 
 let settledId = 0;

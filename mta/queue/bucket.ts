@@ -2,9 +2,6 @@ import type { BucketRow, Claims, QueueRow } from '../spool/claim.ts';
 import type { Job } from './jobs.ts';
 import type { Site } from './site.ts';
 
-/** Rows read at once: enough to make a read cheap, few enough that thousands of buckets stay small. */
-const BATCH = 100;
-
 /** One job's mails for one domain, as the MTA holds them in memory: at most a batch of rows, whatever the queue's length. */
 export class Bucket {
   readonly id: number;
@@ -32,10 +29,10 @@ export class Bucket {
     this.nextAt = row.nextAt;
   }
 
-  /** The next due row, claimed; undefined when nothing is due now. */
-  take(claims: Claims, claimed: Set<number>, now: number): QueueRow | undefined {
+  /** The next due row, claimed; undefined when nothing is due now. At most `batch` rows are read at once. */
+  take(claims: Claims, claimed: Set<number>, now: number, batch: number): QueueRow | undefined {
     if (this.#ready.length === 0) {
-      const rows = claims.due(this.id, now, BATCH, claimed, this.claimed);
+      const rows = claims.due(this.id, now, batch, claimed, this.claimed);
       for (const row of rows) claimed.add(row.id);
       this.claimed += rows.length;
       // Taken from the end, which is cheaper than from the front.

@@ -53,7 +53,11 @@ export class Courier {
   #composing = 0;
   #composed: { taken: Taken; mail: Mail }[] = [];
   #taken = 0;
+  /** of the mails it sent: one had its verdict; one was lost with the connection */
+  #answered = false;
+  #lost = false;
   #stopping = false;
+  #ended = false;
   #pumping = false;
   #idle: NodeJS.Timeout | undefined;
 
@@ -66,16 +70,27 @@ export class Courier {
     return this.#session === undefined;
   }
 
-  get inFlight(): number {
-    return this.#session?.inFlight ?? 0;
+  /** the one it is connected to or tries to reach */
+  get host(): HostTarget | undefined {
+    return this.#host;
+  }
+
+  /** It cost mails an attempt and gave none a verdict. */
+  get fruitless(): boolean {
+    return this.#lost && !this.#answered;
   }
 
   /** Opens the connection: host after host until one answers (RFC 5321 §5.1). */
   async start(): Promise<void> {
     const failure = await this.#open();
+    // It was told to stop meanwhile, and nobody waits for it any more.
+    if (this.#ended) {
+      void this.#session?.quit();
+      return;
+    }
     if (failure) {
-      this.#owner.ended(this);
-      if (!this.#stopping) this.#owner.openFailed(this.site, failure);
+      this.#end();
+      this.#owner.openFailed(this.site, failure);
       return;
     }
     const session = this.#session!;
@@ -111,7 +126,9 @@ export class Courier {
     this.#stopping = true;
     for (const { taken } of this.#composed) this.#owner.giveBack(taken);
     this.#composed = [];
-    this.pump();
+    // Nothing is in flight on a connection that is still being opened, and it may take minutes.
+    if (this.opening) this.#end();
+    else this.pump();
   }
 
   /** Ends at once; what was in flight is lost and will be tried again. */
@@ -149,6 +166,10 @@ export class Courier {
 
   #send(session: Session, taken: Taken, mail: Mail): void {
     session.send(mail).then((outcome) => {
+      // A 421 speaks of the connection, not of the mail (RFC 5321 §3.8).
+      if (outcome.kind === 'lost' || (outcome.kind === 'refused' && outcome.reply.code === 421))
+        this.#lost = true;
+      else if (outcome.kind !== 'local') this.#answered = true;
       this.#owner.sent(taken, outcome, this.#host!, session.info);
       this.pump();
     });
@@ -169,13 +190,20 @@ export class Courier {
     clearTimeout(this.#idle);
     for (const { taken } of this.#composed) this.#owner.giveBack(taken);
     this.#composed = [];
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     this.#owner.ended(this);
   }
 
   async #open(): Promise<OpenFailure | undefined> {
+    const { site } = this;
     let hosts: HostTarget[];
     try {
-      hosts = await this.site.spec.hosts();
+      hosts = site.inOrder(await site.spec.hosts());
     } catch (error) {
       return {
         phase: 'dns',
@@ -194,16 +222,29 @@ export class Courier {
     };
     for (const target of hosts) {
       if (this.#stopping) return last;
+      const host = `${target.host} [${target.address}]:${target.port}`;
+      if (site.isFull(target)) {
+        last = {
+          phase: 'connect',
+          host,
+          code: 0,
+          status: '4.4.5',
+          text: 'it has all connections of its route',
+        };
+        continue;
+      }
+      this.#host = target;
       const outcome = await this.#openHost(target);
       if (outcome.tlsFailed !== undefined) this.#owner.tlsFailures.add(target.host);
       if (outcome.ok) {
+        site.hostAnswered(target);
         this.#session = outcome.session;
-        this.#host = target;
         return undefined;
       }
+      site.hostFailed(target);
       last = {
         phase: outcome.phase,
-        host: `${target.host} [${target.address}]:${target.port}`,
+        host,
         code: outcome.reply?.code ?? 0,
         status: outcome.reply?.status ?? '4.4.1',
         text: outcome.reply?.text ?? outcome.error ?? 'connection failed',
@@ -213,7 +254,7 @@ export class Courier {
   }
 
   #openHost({ host, address, port, relay }: HostTarget): Promise<OpenOutcome> {
-    const wanted = relay?.tls ?? 'opportunistic';
+    const wanted = relay?.tls ?? this.site.spec.tls;
     const mode = wanted === 'opportunistic' && this.#owner.tlsFailures.has(host) ? 'none' : wanted;
     return openSession({
       host,

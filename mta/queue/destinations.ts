@@ -3,6 +3,7 @@ import { resolveMx } from '../routing/mx.ts';
 import { matchRoute, relayHosts } from '../routing/routes.ts';
 import type { HostTarget, MxOutcome } from '../routing/types.ts';
 import { profileFor } from '../shaping/profiles.ts';
+import type { TlsMode } from '../smtp/types.ts';
 import type { Reason, Route } from '../types.ts';
 
 /** Everything about a site that its couriers need; `key` is what domains share. */
@@ -15,6 +16,8 @@ export interface SiteSpec {
   /** messages per second, undefined: no limit (relays, sandbox) */
   ratePerSecond: number | undefined;
   newConnectionsPerMinute: number | undefined;
+  /** for hosts that no route names: `required` where the provider refuses mail in clear; a relay's own word comes first */
+  tls: TlsMode;
 }
 
 export type Destination =
@@ -34,7 +37,9 @@ export type Destination =
 const SITE_TTL = 5 * 60_000;
 /** Our own relays know their limits; this only bounds how long one connection lives. */
 const RELAY_MESSAGES_PER_CONNECTION = 1000;
-const RELAY_CONNECTIONS = 20;
+export const RELAY_CONNECTIONS = 20;
+/** Look-ups at a time: a list with 100,000 domains would drown its resolver, and each lost answer makes a domain wait. */
+const LOOKUPS = 100;
 
 export interface DestinationOptions {
   routes: readonly Route[];
@@ -50,6 +55,9 @@ export class Destinations {
   readonly #options: DestinationOptions;
   readonly #known = new Map<string, Destination>();
   readonly #running = new Map<string, Promise<Destination>>();
+  #looking = 0;
+  /** who waits for their turn; the last comes first, which is cheap and does no harm */
+  readonly #waiting: (() => void)[] = [];
 
   constructor(options: DestinationOptions) {
     this.#options = options;
@@ -65,16 +73,26 @@ export class Destinations {
     return this.#keep(domain, this.#byRoute(domain, route));
   }
 
-  /** Looks it up; look-ups of one domain share one answer. Never rejects. */
-  find(domain: string): Promise<Destination> {
-    let running = this.#running.get(domain);
+  /** Looks it up; look-ups of one domain share one answer. `urgent` ones do not queue behind bulk mail's. Never rejects. */
+  find(domain: string, urgent: boolean): Promise<Destination> {
+    let running = urgent && this.#waiting.length > 0 ? undefined : this.#running.get(domain);
     if (!running) {
-      running = this.#lookUp(domain)
+      running = this.#inTurn(domain, urgent)
         .then((destination) => this.#keep(domain, destination))
         .finally(() => this.#running.delete(domain));
       this.#running.set(domain, running);
     }
     return running;
+  }
+
+  async #inTurn(domain: string, urgent: boolean): Promise<Destination> {
+    if (this.#looking >= LOOKUPS && !urgent)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#looking += 1;
+    const destination = await this.#lookUp(domain);
+    this.#looking -= 1;
+    this.#waiting.pop()?.();
+    return destination;
   }
 
   #keep(domain: string, destination: Destination): Destination {
@@ -94,6 +112,7 @@ export class Destinations {
         key: `route:${route.id}`,
         hosts: () => relayHosts(route, this.#options.resolver, Math.random),
         connections: relay.reduce((sum, host) => sum + (host.connections ?? RELAY_CONNECTIONS), 0),
+        tls: 'opportunistic',
         messagesPerConnection: RELAY_MESSAGES_PER_CONNECTION,
         ratePerSecond: undefined,
         newConnectionsPerMinute: undefined,
@@ -128,6 +147,7 @@ export class Destinations {
             return again.kind === 'hosts' ? again.hosts : outcome.hosts;
           },
           connections: profile.connections,
+          tls: profile.tlsRequired ? 'required' : 'opportunistic',
           messagesPerConnection: profile.messagesPerConnection,
           ratePerSecond: profile.ratePerSecond,
           newConnectionsPerMinute: profile.newConnectionsPerMinute,

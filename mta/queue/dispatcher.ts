@@ -6,7 +6,7 @@ import type { HostTarget } from '../routing/types.ts';
 import type { Mail, SendOutcome, SessionInfo } from '../smtp/types.ts';
 import { Claims, type QueueRow } from '../spool/claim.ts';
 import { GroupCommit, type Settlement, SettleWriter } from '../spool/settle.ts';
-import { Stops } from '../spool/stops.ts';
+import { pruneStops, Stops } from '../spool/stops.ts';
 import type { DeliverySettings, LedgerRow, MtaStatus, Reason, Route, WaitReason } from '../types.ts';
 import { Bucket } from './bucket.ts';
 import { Composer } from './composer.ts';
@@ -22,13 +22,16 @@ import { Throughput } from './throughput.ts';
 const TICK = 100;
 /** ms between probes of a site that is dead or a domain whose look-up fails (DELIVERY.md: one probe after 5 min) */
 const PROBE = 300_000;
-/** ms without a new connection after a refused one, while others still work */
-const CONNECT_PAUSE = 10_000;
+/** Rows that all buckets together hold read: enough to make reads cheap, few enough that 100,000 domains stay small. */
+const READ_AHEAD = 20_000;
+const BATCH = 100;
 /** settlements that may wait for the disk before nothing more is taken */
 const BACKLOG = 2000;
 /** rows settled without sending (stopped, expired, cancelled) before the event loop gets its turn */
 const SLICE = 500;
 const STATUS_LINES = 500;
+/** ms between two rounds of forgetting: sites without mail, stops that can meet none */
+const TIDY = 600_000;
 
 export interface DispatcherOptions {
   db: Database;
@@ -50,7 +53,7 @@ export class Dispatcher implements CourierOwner {
   readonly #claims: Claims;
   readonly #commit: GroupCommit;
   readonly #jobs: Jobs;
-  readonly #stops = new Stops();
+  #stops = new Stops();
   readonly #buckets = new Map<number, Bucket>();
   readonly #sites = new Map<string, Site>();
   /** sites whose couriers still finish what they had when the settings changed */
@@ -61,7 +64,7 @@ export class Dispatcher implements CourierOwner {
   readonly #dirty = new Set<Site>();
   readonly #throughput = new Throughput();
   #settings: DeliverySettings | undefined;
-  #settingsJson = '';
+  #settingsText: string | null = null;
   #composer: Composer | undefined;
   #destinations: Destinations | undefined;
   #stopped = false;
@@ -69,6 +72,7 @@ export class Dispatcher implements CourierOwner {
   #version = -1;
   #touched = -1;
   #stopSeq = 0;
+  #tidiedAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #pumpScheduled = false;
   #cancelScheduled = false;
@@ -91,41 +95,55 @@ export class Dispatcher implements CourierOwner {
   }
 
   start(): void {
+    this.#forgetStops();
     this.reloadSettings();
-    this.#poll();
     this.#timer = setInterval(() => this.#tick(), TICK);
   }
 
   /** Reads the settings again; when they differ, connections end after what they have in flight and routes are found anew. */
   reloadSettings(): void {
+    this.#readSettings();
+    this.#tick();
+  }
+
+  #readSettings(): void {
+    const wasStopped = this.#stopped;
     this.#stopped = this.#claims.stopped();
-    const settings = this.#claims.settings();
-    const json = JSON.stringify(settings ?? null);
-    if (json !== this.#settingsJson && settings) {
-      this.#settingsJson = json;
-      this.#settings = settings;
-      this.#composer = new Composer(settings);
-      this.#destinations = new Destinations({
-        routes: this.#routes(settings),
-        resolver: this.#options.resolver,
-        selfNames: [settings.ehloName],
-        probeDelay: this.#probeDelay,
-      });
-      this.tlsFailures.clear();
-      for (const site of this.#sites.values()) {
-        this.#leaving.add(site);
-        for (const courier of site.couriers) courier.stop();
-      }
-      this.#sites.clear();
-      for (const bucket of this.#buckets.values()) {
-        bucket.site = undefined;
-        bucket.holdUntil = 0;
-        bucket.release(this.#claimed);
+    const text = this.#claims.settings();
+    if (text !== null && text !== this.#settingsText) {
+      this.#settingsText = text;
+      try {
+        this.#apply(JSON.parse(text) as DeliverySettings);
+      } catch (error) {
+        this.#options.onError('the new delivery settings cannot be used; the old ones stay', error);
       }
     }
-    if (this.#stopped)
-      for (const site of this.#sites.values()) for (const courier of site.couriers) courier.stop();
-    this.#tick();
+    if (this.#stopped && !wasStopped)
+      for (const site of this.#sites.values()) for (const courier of [...site.couriers]) courier.stop();
+  }
+
+  #apply(settings: DeliverySettings): void {
+    // First, as a key that cannot be read throws.
+    this.#composer = new Composer(settings);
+    this.#settings = settings;
+    this.#destinations = new Destinations({
+      routes: this.#routes(settings),
+      resolver: this.#options.resolver,
+      selfNames: [settings.ehloName],
+      probeDelay: this.#probeDelay,
+    });
+    this.tlsFailures.clear();
+    const sites = [...this.#sites.values()];
+    this.#sites.clear();
+    for (const site of sites) {
+      if (site.couriers.size > 0) this.#leaving.add(site);
+      for (const courier of [...site.couriers]) courier.stop();
+    }
+    for (const bucket of this.#buckets.values()) {
+      bucket.site = undefined;
+      bucket.holdUntil = 0;
+      bucket.release(this.#claimed);
+    }
   }
 
   /** Something was enqueued, stopped, paused or cancelled. */
@@ -138,10 +156,10 @@ export class Dispatcher implements CourierOwner {
     this.#draining = true;
     clearInterval(this.#timer);
     const all = [...this.#sites.values(), ...this.#leaving];
-    for (const site of all) for (const courier of site.couriers) courier.stop();
+    for (const site of all) for (const courier of [...site.couriers]) courier.stop();
     if (all.some((site) => site.couriers.size > 0)) {
       const timer = setTimeout(() => {
-        for (const site of all) for (const courier of site.couriers) courier.destroy();
+        for (const site of all) for (const courier of [...site.couriers]) courier.destroy();
       }, timeout);
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
@@ -157,6 +175,8 @@ export class Dispatcher implements CourierOwner {
     for (const bucket of this.#buckets.values()) {
       const key = `${bucket.job.class} ${bucket.domain}`;
       const line = lines.get(key);
+      // Of a hundred thousand domains those with mail on its way are told of, then some of the others.
+      if (!line && bucket.claimed === 0 && lines.size >= STATUS_LINES) continue;
       if (line) {
         line.inFlight += bucket.claimed;
         if (line.waiting === 'job-paused') line.waiting = this.#waitReason(bucket, now);
@@ -191,7 +211,7 @@ export class Dispatcher implements CourierOwner {
   take(site: Site): Taken | undefined {
     if (!this.#mayTake) return undefined;
     const now = Date.now();
-    const wait = site.rateWait(now);
+    const wait = site.rateWait();
     if (wait > 0) {
       site.wakeIn(wait, () => this.#pumpSoon(site));
       return undefined;
@@ -199,14 +219,14 @@ export class Dispatcher implements CourierOwner {
     for (let skipped = 0; skipped < SLICE; skipped += 1) {
       const bucket = site.nextBucket();
       if (!bucket) return undefined;
-      const row = bucket.take(this.#claims, this.#claimed, now);
+      const row = this.#takeRow(bucket, now);
       if (!row) {
         site.remove(bucket);
-        this.#rest(bucket);
+        this.#rest(bucket, now);
         continue;
       }
       if (this.#settleUnsent(bucket, row)) continue;
-      site.countMail(now);
+      site.countMail();
       return { bucket, row };
     }
     this.#pumpSoon(site);
@@ -218,12 +238,14 @@ export class Dispatcher implements CourierOwner {
   }
 
   composeFailed({ bucket, row }: Taken, error: unknown): void {
-    if (!(error instanceof ContentRenderError)) this.#options.onError('a mail could not be composed', error);
-    this.#settle(
-      bucket,
-      row,
-      synthetic('bounced', 'content', '5.6.0', String((error as Error).message ?? error)),
-    );
+    const text = String((error as Error).message ?? error);
+    if (error instanceof ContentRenderError) {
+      this.#settle(bucket, row, synthetic('bounced', 'content', '5.6.0', text));
+      return;
+    }
+    // Our own failure (signing, memory): no reason to give anybody up.
+    this.#options.onError('a mail could not be composed', error);
+    this.#settle(bucket, row, synthetic('deferred', 'system', '4.3.0', text));
   }
 
   mayStillGo(taken: Taken): boolean {
@@ -237,9 +259,10 @@ export class Dispatcher implements CourierOwner {
 
   giveBack({ bucket, row }: Taken): void {
     bucket.giveBack(row);
-    if (bucket.job.state === 'active' && bucket.site) {
-      bucket.site.add(bucket);
-      this.#pumpSoon(bucket.site);
+    const { site } = bucket;
+    if (bucket.job.state === 'active' && site && !this.#stopped && this.#sites.get(site.spec.key) === site) {
+      site.add(bucket);
+      this.#pumpSoon(site);
     } else {
       bucket.release(this.#claimed);
       // It was with a courier when the rest of its job was cancelled: nobody else comes for it.
@@ -254,6 +277,7 @@ export class Dispatcher implements CourierOwner {
       this.giveBack(taken);
       return;
     }
+    if (verdict.code > 0 && verdict.code !== 421) bucket.site?.answered();
     if (verdict.kind === 'delivered') {
       bucket.site?.succeeded();
     } else {
@@ -269,19 +293,16 @@ export class Dispatcher implements CourierOwner {
   }
 
   openFailed(site: Site, failure: OpenFailure): void {
-    const now = Date.now();
     site.refused();
     const text = failure.host ? `${failure.host}: ${failure.text}` : failure.text;
     for (const courier of site.couriers) {
       if (courier.opening) continue;
-      // Others still work: this one connection was too many.
-      site.connectAfter = now + CONNECT_PAUSE;
+      site.pauseConnecting();
       return;
     }
-    site.deadUntil = now + this.#probeDelay;
+    site.died(this.#probeDelay);
     this.#probeFailed(
       site,
-      now,
       { ...synthetic('deferred', 'network', failure.status, text), phase: failure.phase, code: failure.code },
       failure.host,
     );
@@ -290,6 +311,7 @@ export class Dispatcher implements CourierOwner {
   ended(courier: Courier): void {
     const { site } = courier;
     site.couriers.delete(courier);
+    if (courier.fruitless) site.wasFruitless();
     if (site.couriers.size === 0) this.#leaving.delete(site);
     if (
       this.#drained &&
@@ -305,14 +327,11 @@ export class Dispatcher implements CourierOwner {
     this.#poll();
     const now = Date.now();
     this.#throughput.tick(now);
+    if (performance.now() - this.#tidiedAt > TIDY) this.#tidy();
+    // One that waited for the disk goes on.
+    this.#cancelSoon();
     for (const bucket of this.#buckets.values()) {
-      if (
-        bucket.nextAt !== null &&
-        bucket.nextAt <= now &&
-        bucket.holdUntil <= now &&
-        !bucket.site?.has(bucket)
-      )
-        this.#activate(bucket);
+      if (bucket.nextAt !== null && bucket.nextAt <= now && !bucket.site?.has(bucket)) this.#activate(bucket);
     }
     for (const site of this.#sites.values()) if (site.hasWork) this.#pumpSoon(site);
   }
@@ -322,6 +341,7 @@ export class Dispatcher implements CourierOwner {
     const version = this.#claims.version();
     if (version === this.#version) return;
     this.#version = version;
+    this.#readSettings();
     for (const stop of this.#claims.stopsSince(this.#stopSeq)) {
       this.#stops.apply(stop);
       this.#stopSeq = stop.seq;
@@ -358,6 +378,7 @@ export class Dispatcher implements CourierOwner {
   #activate(bucket: Bucket): void {
     if (!this.#mayTake || bucket.job.state !== 'active') return;
     const now = Date.now();
+    if (bucket.holdUntil > now) return;
     const destination = this.#destinations!.peek(bucket.domain, now);
     if (destination) {
       this.#place(bucket, destination, now);
@@ -366,7 +387,7 @@ export class Dispatcher implements CourierOwner {
     if (bucket.resolving) return;
     bucket.resolving = true;
     const destinations = this.#destinations!;
-    void destinations.find(bucket.domain).then((found) => {
+    void destinations.find(bucket.domain, bucket.job.class !== 'bulk').then((found) => {
       bucket.resolving = false;
       // Settings may have changed meanwhile: then the next tick starts over.
       if (destinations === this.#destinations && this.#mayTake && bucket.job.state === 'active')
@@ -383,6 +404,7 @@ export class Dispatcher implements CourierOwner {
         this.#sites.set(destination.spec.key, site);
       }
       site.spec = destination.spec;
+      if (bucket.site !== site) bucket.site?.remove(bucket);
       bucket.site = site;
       site.add(bucket);
       this.#pumpSoon(site);
@@ -403,54 +425,97 @@ export class Dispatcher implements CourierOwner {
     bucket.said(destination.text, now);
     let probe: Verdict | undefined = verdict;
     // One mail bears witness of the try; the others only leave when their time is over.
-    this.#settleSlice(bucket, now, (row) => {
+    const all = this.#settleSlice(bucket, now, (row) => {
       if (this.#expired(row, now)) return verdict;
       const first = probe;
       probe = undefined;
       return first;
     });
+    // The slice was full of mails whose time is over: the others need no probe to go.
+    if (!all) bucket.holdUntil = 0;
   }
 
-  /** Settles rows that are due as `decide` says, a slice at a time, until it answers undefined or none is left. */
-  #settleSlice(bucket: Bucket, now: number, decide: (row: QueueRow) => Verdict | undefined): void {
+  #takeRow(bucket: Bucket, now: number): QueueRow | undefined {
+    const share = Math.floor(READ_AHEAD / this.#buckets.size);
+    return bucket.take(this.#claims, this.#claimed, now, Math.max(1, Math.min(BATCH, share)));
+  }
+
+  /** Settles rows that are due as `decide` says until it answers undefined or none is left; false: there are more. */
+  #settleSlice(bucket: Bucket, now: number, decide: (row: QueueRow) => Verdict | undefined): boolean {
     for (let n = 0; n < SLICE; n += 1) {
-      const row = bucket.take(this.#claims, this.#claimed, now);
-      if (!row) break;
+      const row = this.#takeRow(bucket, now);
+      if (!row) {
+        this.#rest(bucket, now);
+        return true;
+      }
       if (this.#settleUnsent(bucket, row)) continue;
       const verdict = decide(row);
       if (!verdict) {
         bucket.giveBack(row);
         bucket.release(this.#claimed);
-        return;
+        return true;
       }
       this.#settle(bucket, row, verdict);
     }
-    bucket.nextAt = bucket.hasReady ? 0 : null;
     bucket.release(this.#claimed);
-    this.#rest(bucket);
+    // The next tick goes on.
+    bucket.nextAt = 0;
+    return false;
   }
 
   /** A connection could not be opened: one mail bears the attempt, the rest waits without losing any. */
-  #probeFailed(site: Site, now: number, verdict: Verdict, mx: string): void {
+  #probeFailed(site: Site, verdict: Verdict, mx: string): void {
+    const buckets = site.buckets();
+    let at = 0;
     let borne = false;
-    for (const bucket of site.buckets()) {
-      bucket.said(verdict.reply, now);
+    // In slices, as there may be 100,000 domains behind one relay; nothing stays read, as the wait may be long.
+    const slice = (): void => {
+      const now = Date.now();
       for (let n = 0; n < SLICE; n += 1) {
-        const row = bucket.take(this.#claims, this.#claimed, now);
-        if (!row) break;
-        if (this.#settleUnsent(bucket, row)) continue;
-        if (borne && !this.#expired(row, now)) {
-          bucket.giveBack(row);
-          break;
+        const bucket = buckets[at];
+        if (!bucket || !this.#mayTake) return;
+        const row =
+          bucket.job.state === 'active' && site.has(bucket) ? this.#takeRow(bucket, now) : undefined;
+        if (row && this.#settleUnsent(bucket, row)) continue;
+        if (row && (!borne || this.#expired(row, now))) {
+          borne = true;
+          this.#settle(bucket, row, verdict, { mx, sourceIp: '', tls: '' });
+          continue;
         }
-        borne = true;
-        this.#settle(bucket, row, verdict, { mx, sourceIp: '', tls: '' });
+        if (row) bucket.giveBack(row);
+        bucket.release(this.#claimed);
+        bucket.said(verdict.reply, now);
+        at += 1;
       }
-    }
+      setImmediate(slice);
+    };
+    slice();
   }
 
   #expired(row: QueueRow, now: number): boolean {
     return isExpired(this.#settings!.retry, row.createdAt, now);
+  }
+
+  // ---- forgetting
+
+  #tidy(): void {
+    this.#tidiedAt = performance.now();
+    for (const [key, site] of this.#sites) if (site.forgettable) this.#sites.delete(key);
+    // A host whose TLS failed gets another chance: it must not go in clear for ever.
+    this.tlsFailures.clear();
+    this.#forgetStops();
+  }
+
+  /** The server only adds stops; those that can meet no queued mail any more go here. */
+  #forgetStops(): void {
+    try {
+      if (pruneStops(this.#options.db, Date.now()) === 0) return;
+      this.#stops = new Stops();
+      this.#stopSeq = 0;
+      this.#version = -1;
+    } catch (error) {
+      this.#options.onError('old stops could not be removed', error);
+    }
   }
 
   // ---- settling
@@ -540,18 +605,19 @@ export class Dispatcher implements CourierOwner {
       const bucket = this.#buckets.get(bucketId);
       if (!bucket) continue;
       bucket.committed(row.kind === 'deferred' ? retryAt : null);
-      if (bucket.claimed === 0 && !bucket.site?.has(bucket)) this.#rest(bucket);
+      if (bucket.claimed === 0 && !bucket.site?.has(bucket)) this.#rest(bucket, Date.now());
     }
     if (last > 0) this.#options.onSettled(last);
   }
 
-  /** Nothing of the bucket is due: remember when something is, or forget the bucket when it is empty. */
-  #rest(bucket: Bucket): void {
+  /** Nothing of the bucket is due at `now`: remember when something is, or forget the bucket when it is empty. */
+  #rest(bucket: Bucket, now: number): void {
     if (bucket.claimed > 0) {
-      if (bucket.nextAt !== null && bucket.nextAt <= Date.now()) bucket.nextAt = null;
+      // What is due is claimed; what comes later must not wait for it, as one reply may take ten minutes.
+      bucket.nextAt = this.#claims.nextAt(bucket.id, now);
       return;
     }
-    bucket.nextAt = this.#claims.nextAt(bucket.id);
+    bucket.nextAt = this.#claims.nextAt(bucket.id, 0);
     if (bucket.nextAt !== null) {
       // Deferred after its job was cancelled: it does not wait for its time.
       if (bucket.job.state === 'cancelled') this.#cancel(bucket);
@@ -619,9 +685,8 @@ export class Dispatcher implements CourierOwner {
   #pump(site: Site): void {
     if (!this.#mayTake || this.#sites.get(site.spec.key) !== site) return;
     for (const courier of site.couriers) courier.pump();
-    const now = Date.now();
-    if (site.hasWork && site.mayConnect(now)) {
-      site.countConnect(now);
+    if (site.hasWork && site.mayConnect()) {
+      site.countConnect();
       const courier = new Courier(site, this);
       site.couriers.add(courier);
       void courier.start();
@@ -633,7 +698,7 @@ export class Dispatcher implements CourierOwner {
     if (this.#stopped) return 'stopped';
     if (bucket.resolving) return 'resolving';
     if (bucket.holdUntil > now) return 'dns-failure';
-    if (bucket.site?.has(bucket)) return bucket.site.waitReason(now);
+    if (bucket.site?.has(bucket)) return bucket.site.waitReason;
     if (bucket.claimed > 0) return 'sending';
     return 'retry-later';
   }

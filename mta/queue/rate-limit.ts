@@ -1,6 +1,6 @@
 import { type Gcra, gcra } from '../shaping/rate.ts';
 
-/** A GCRA limit with its state; no limit when `count` is undefined. */
+/** A GCRA limit with its state; no limit when `count` is undefined. Times are of a clock that nobody sets back. */
 export class RateLimit {
   readonly #rule: Gcra | undefined;
   #state = 0;
@@ -11,13 +11,13 @@ export class RateLimit {
   }
 
   /** ms until the next event conforms, 0: now */
-  wait(now: number): number {
+  wait(now = performance.now()): number {
     if (!this.#rule) return 0;
     const decision = gcra(this.#rule, this.#state, now);
     return decision.allowed ? 0 : decision.retryAt - now;
   }
 
-  take(now: number): void {
+  take(now = performance.now()): void {
     if (!this.#rule) return;
     const decision = gcra(this.#rule, this.#state, now);
     if (decision.allowed) this.#state = decision.state;

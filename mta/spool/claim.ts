@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { ContentSource, DeliveryClass, DeliverySettings, JobState, MergeValues } from '../types.ts';
+import type { ContentSource, DeliveryClass, JobState, MergeValues } from '../types.ts';
 import type { StopRow } from './stops.ts';
 
 /** One mail to send, as it lies in the queue. */
@@ -60,7 +60,7 @@ export class Claims {
       `SELECT id, bucket_id AS bucketId, attempts, created_at AS createdAt, subscriber_id AS subscriberId, list_id AS listId,
        address, merge FROM queue WHERE id = ?`,
     );
-    this.#nextAt = db.prepare('SELECT min(next_at) FROM queue WHERE bucket_id = ?').pluck();
+    this.#nextAt = db.prepare('SELECT min(next_at) FROM queue WHERE bucket_id = ? AND next_at > ?').pluck();
     this.#job = db.prepare('SELECT id, ref, class, state FROM job WHERE id = ?');
     this.#content = db.prepare('SELECT content FROM job WHERE id = ?').pluck();
     this.#stops = db.prepare(
@@ -108,8 +108,9 @@ export class Claims {
     return rows;
   }
 
-  nextAt(bucketId: number): number | null {
-    return this.#nextAt.get(bucketId) as number | null;
+  /** The earliest attempt after this time (epoch ms), null: there is none. */
+  nextAt(bucketId: number, after: number): number | null {
+    return this.#nextAt.get(bucketId, after) as number | null;
   }
 
   job(id: number): JobRow | undefined {
@@ -124,9 +125,9 @@ export class Claims {
     return this.#stops.all(seq) as StopRow[];
   }
 
-  settings(): DeliverySettings | undefined {
-    const value = this.#meta.get('settings') as string | null;
-    return value ? (JSON.parse(value) as DeliverySettings) : undefined;
+  /** JSON of `DeliverySettings`, null before the first were published. */
+  settings(): string | null {
+    return this.#meta.get('settings') as string | null;
   }
 
   stopped(): boolean {

@@ -12,7 +12,7 @@ import type {
 } from '../types.ts';
 import type { LedgerFilter, Spool } from './api.ts';
 import { eventRow, LedgerReader, ledgerWriter } from './ledger.ts';
-import { addressHash } from './stops.ts';
+import { addressHash, pruneStops } from './stops.ts';
 
 const JOB = `id, ref, state, cursor, sealed, enqueued, settled, delivered, bounced, suppressed`;
 
@@ -56,9 +56,6 @@ export function createSpool(db: Database): Spool {
     `INSERT INTO stop (address_hash, list_id, seq, active, erased, at) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (address_hash, list_id) DO UPDATE SET
        seq = excluded.seq, active = excluded.active, erased = max(erased, excluded.erased), at = excluded.at`,
-  );
-  const pruneStops = db.prepare(
-    `DELETE FROM stop WHERE at < ? AND at < coalesce((SELECT min(created_at) FROM (SELECT created_at FROM queue ORDER BY id LIMIT 1)), ?)`,
   );
   const queuedOf = db.prepare(
     `SELECT q.id, q.attempts, q.list_id AS listId, b.id AS bucketId, b.job_id AS jobId, b.domain
@@ -197,9 +194,7 @@ export function createSpool(db: Database): Spool {
 
     erase(subscriberId, addresses) {
       erase.immediate(subscriberId, addresses);
-      // A week is longer than any enqueueing runs: older stops can only meet mail that is still queued.
-      const week = Date.now() - 7 * 86_400_000;
-      pruneStops.run(week, week);
+      pruneStops(db, Date.now());
       db.pragma('wal_checkpoint(TRUNCATE)');
     },
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Database } from 'better-sqlite3';
 import { parseAddress } from '../message/address.ts';
 
 /** How an address stands in `stop`: never readable, so that an erased person leaves nothing behind. */
@@ -14,6 +15,18 @@ export interface StopRow {
   seq: number;
   active: number;
   erased: number;
+}
+
+/** A week is longer than any enqueueing runs: older stops can only meet mail that is still queued. */
+const KEPT = 7 * 86_400_000;
+
+/** Removes the stops that can meet no mail any more; answers how many. */
+export function pruneStops(db: Database, now: number): number {
+  // Ids are given in the order of time, so the first row is the oldest mail.
+  const oldest = db.prepare('SELECT created_at FROM queue ORDER BY id LIMIT 1').pluck().get() as
+    | number
+    | undefined;
+  return db.prepare('DELETE FROM stop WHERE at < ?').run(Math.min(now - KEPT, oldest ?? now)).changes;
 }
 
 /** The MTA's memory of stops: small, as the spool keeps only those that can still meet a queued mail. */

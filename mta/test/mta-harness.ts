@@ -30,6 +30,8 @@ export interface MtaHarness {
   settled(jobId: number): Promise<JobProgress>;
   ledger(jobId: number): LedgerRow[];
   status: MtaStatus | undefined;
+  /** it has ended by itself, with everything settled */
+  drained: boolean;
   close(): Promise<void>;
 }
 
@@ -71,6 +73,7 @@ export async function startMta(
     log: 'error',
     onMessage(message) {
       if (message.type === 'ready') ready.resolve(message.sandboxPort);
+      if (message.type === 'drained') harness.drained = true;
       if (message.type === 'status') harness.status = message.status;
       for (const look of lookers) look();
     },
@@ -83,6 +86,7 @@ export async function startMta(
     mta,
     sandboxPort: 0,
     status: undefined,
+    drained: false,
     send(addresses, content = {}) {
       jobs += 1;
       const id = spool.createJob({
