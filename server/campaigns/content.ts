@@ -1,7 +1,7 @@
 /** A campaign's content as the MTA takes it, and what compiling it says. */
 import { inArray } from 'drizzle-orm';
-import type { ContentError, ContentSource } from '../../mta/index.ts';
-import { compileContent } from '../../mta/index.ts';
+import type { CompileResult, ContentError, ContentSource } from '../../mta/index.ts';
+import { ContentRenderError, compileContent, renderPreview } from '../../mta/index.ts';
 import { attributes, lists } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
 import { AppError } from '../errors.ts';
@@ -68,6 +68,27 @@ export function compileOrThrow(source: ContentSource) {
   const compiled = compileContent(source);
   if (!compiled.ok) throw contentInvalid(compiled.errors);
   return compiled.content;
+}
+
+/**
+ * Compiles it and renders it once, for a person without values: a template that can never be rendered (a loop without
+ * end) must stop a start, or every recipient would bounce.
+ */
+export function compileAndTry(source: ContentSource): CompileResult {
+  const compiled = compileContent(source);
+  if (!compiled.ok) return compiled;
+  try {
+    renderPreview(compiled.content, {});
+    return compiled;
+  } catch (error) {
+    return { ok: false, errors: [renderError(error)] };
+  }
+}
+
+/** What a render says is wrong with the content. @throws whatever else it was */
+export function renderError(error: unknown): ContentError {
+  if (!(error instanceof ContentRenderError) || error.field === 'recipient') throw error;
+  return { field: error.field, ...error.problem };
 }
 
 /** Every error with its own code, value and place. */

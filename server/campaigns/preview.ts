@@ -1,8 +1,15 @@
 /** A campaign as one person would get it. */
 import type { CompiledContent } from '../../mta/index.ts';
-import { ContentRenderError, renderPreview } from '../../mta/index.ts';
+import { renderPreview } from '../../mta/index.ts';
 import type { Db } from '../deps.ts';
-import { compileOrThrow, contentInvalid, contentSource, findLists, withoutSender } from './content.ts';
+import {
+  compileOrThrow,
+  contentInvalid,
+  contentSource,
+  findLists,
+  renderError,
+  withoutSender,
+} from './content.ts';
 import { mergeValues, type Person } from './freeze.ts';
 import { personFor } from './recipient.ts';
 import type { Preview } from './schemas.ts';
@@ -41,7 +48,6 @@ function render(content: CompiledContent, person: Person): ReturnType<typeof ren
       email: person.email || undefined,
     });
   } catch (error) {
-    if (!(error instanceof ContentRenderError) || error.field === 'recipient') throw error;
-    throw contentInvalid([{ field: error.field, ...error.problem }]);
+    throw contentInvalid([renderError(error)]);
   }
 }

@@ -5,7 +5,7 @@ import { campaignLinks, campaignStats, sendingDomains } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
 import { countAudience } from './audience.ts';
-import { contentInvalid, contentSource, findLists, knownVariables } from './content.ts';
+import { compileAndTry, contentInvalid, contentSource, findLists, knownVariables } from './content.ts';
 import { asFieldError, preflight, unresolved } from './preflight.ts';
 import { assertAllowed } from './state.ts';
 import { type CampaignRow, getCampaign, moveCampaign } from './store.ts';
@@ -25,7 +25,7 @@ export async function checkCampaign(
 ): Promise<ReturnType<typeof preflight>> {
   const { db, spool } = deps;
   const known = findLists(db, row.listIds);
-  const compiled = compileContent(contentSource(row, known));
+  const compiled = compileAndTry(contentSource(row, known));
   const delivery = spool.settings();
   return preflight({
     from: { name: row.fromName, address: row.fromAddress },
@@ -61,7 +61,7 @@ export async function assertReady(
   const open = unresolved(findings, new Set(overrides.map(({ code }) => code)));
   if (open.length === 0) return;
   if (open.every(({ line }) => line !== undefined)) {
-    const compiled = compileContent(contentSource(row, findLists(deps.db, row.listIds)));
+    const compiled = compileAndTry(contentSource(row, findLists(deps.db, row.listIds)));
     if (!compiled.ok) throw contentInvalid(compiled.errors);
   }
   throw new AppError(

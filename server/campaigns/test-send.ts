@@ -6,7 +6,7 @@ import { parseAddress } from '../../mta/index.ts';
 import { suppressions } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError, type FieldError } from '../errors.ts';
-import { compileOrThrow, contentSource, findLists } from './content.ts';
+import { compileAndTry, contentInvalid, contentSource, findLists } from './content.ts';
 import { mergeValues } from './freeze.ts';
 import { personFor } from './recipient.ts';
 import type { CampaignRow } from './store.ts';
@@ -46,7 +46,9 @@ export function sendTest(
   const known = findLists(db, row.listIds);
   const source = contentSource(row, known.length > 0 ? known : [{ id: 0, name: row.name }]);
   // Compiled before the prefix is added, so that columns in the subject are the author's.
-  const { variables } = compileOrThrow(source);
+  const compiled = compileAndTry(source);
+  if (!compiled.ok) throw contentInvalid(compiled.errors);
+  const { variables } = compiled.content;
   const jobId = spool.createJob({
     ref: `test:${row.id}:${randomBytes(9).toString('base64url')}`,
     class: 'test',
