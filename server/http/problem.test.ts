@@ -16,6 +16,8 @@ const Body = Type.Object({
   state: Type.Optional(State),
   from: Type.Optional(Nullable(Type.Object({ address: Type.String() }))),
   password: Type.Optional(Type.String({ minLength: 10 })),
+  privateKey: Type.Optional(Type.String({ minLength: 10 })),
+  key: Type.Optional(Type.String({ minLength: 10 })),
   at: Type.Optional(Type.String({ format: 'date-time' })),
   size: Type.Optional(Type.Enum(['big', 'small'])),
 });
@@ -80,6 +82,7 @@ test.each(Object.keys(ERRORS) as ErrorCode[])('%s is a problem document of RFC 9
 test.each([
   [{ name: '' }, { pointer: '/name', code: 'minLength', value: '' }],
   [{ name: 'too long' }, { pointer: '/name', code: 'maxLength', value: 'too long' }],
+  [{ key: 'k' }, { pointer: '/key', code: 'minLength', value: 'k' }],
   [{ name: 7 }, { pointer: '/name', code: 'type', value: 7 }],
   [
     { nmae: 'x' },
@@ -116,10 +119,11 @@ test.each([
 });
 
 test('every bad field is named at once, a secret’s value is not', async () => {
-  const response = await post({ name: 'too long', password: 'short', state: 1 });
+  const response = await post({ name: 'too long', password: 'short', privateKey: 'short', state: 1 });
   expect(response.body.errors.map((e: { pointer: string }) => e.pointer).sort()).toEqual([
     '/name',
     '/password',
+    '/privateKey',
     '/state',
   ]);
   expect(response.text).not.toContain('"short"');
