@@ -106,7 +106,7 @@ function closing(input: string, opening: number): string {
 function notClosed({ text }: Expression): Pick<LiquidProblem, 'code' | 'message' | 'value'> | null {
   const next = /\{[{%]/.exec(text.slice(2));
   if (!next) return null;
-  const value = shorten(text.slice(0, next.index + 2));
+  const value = shorten(text.slice(0, next.index + 2).split('\n')[0]!);
   const output = text.startsWith('{{');
   return {
     code: output ? 'output-unclosed' : 'tag-incomplete',

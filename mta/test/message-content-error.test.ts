@@ -40,7 +40,7 @@ const CASES: Case[] = [
   ['for-syntax', html('{% for a of b %}{% endfor %}'), 1, 1, '{% for a of b %}'],
   ['output-unclosed', html('あ\n {{ x'), 2, 2, '{{ x'],
   ['output-unclosed', html('{{ name }さん {{ city }}'), 1, 1, '{{ name }さん'],
-  ['output-unclosed', html('{{ name さん\n{{ city }}'), 1, 1, '{{ name さん'],
+  ['output-unclosed', html('{{ name さん</p>\n<p>{{ city }}'), 1, 1, '{{ name さん</p>'],
   ['output-unclosed', html(`{{ "${'あ'.repeat(100)}`), 1, 1, `{{ "${'あ'.repeat(56)}…`],
   ['value-missing', html('{{ }}'), 1, 4, '{{ }}'],
   ['value-missing', html('{% if %}x{% endif %}'), 1, 6, '{% if %}'],
