@@ -1,3 +1,4 @@
+import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import type { RelayHost, Route } from '../types.ts';
@@ -41,24 +42,48 @@ export function checkRouteMatch(match: string): { ok: true; match: string } | { 
   return { ok: true, match: prefix + domain };
 }
 
+/** The system's way to an address: /etc/hosts, Docker's names, search domains. May reject. */
+export type SystemLookup = (name: string) => Promise<LookupAddress[]>;
+
+/** ms; getaddrinfo may hold a thread of the pool, which also signs, for seconds: failures are kept as well */
+const SYSTEM_TTL = 60_000;
+const looked = new Map<string, { answer: Promise<LookupAddress[]>; until: number }>();
+
+const systemLookup: SystemLookup = (name) => {
+  const known = looked.get(name);
+  if (known && known.until > performance.now()) return known.answer;
+  // Only names of routes come here, so there are few.
+  const answer = dns.lookup(name, { all: true });
+  looked.set(name, { answer, until: performance.now() + SYSTEM_TTL });
+  return answer;
+};
+
 /**
  * The addresses of a route's relay hosts in the order to try: hosts drawn by weight (default 1), each with its
- * addresses. Loopback and private addresses are allowed here, because the route names them. A host whose name has no
+ * addresses. A name that the resolver does not know is asked of the system. Loopback and private addresses are allowed here, because the route names them. A host whose name has no
  * address now is left out, so the list may be empty. Never rejects.
  */
 export async function relayHosts(
   route: Route,
   resolver: Resolver,
   random: () => number = Math.random,
+  lookup: SystemLookup = systemLookup,
 ): Promise<HostTarget[]> {
   const order = drawByWeight(route.relay ?? [], random);
-  const addresses = await Promise.all(order.map(({ host }) => relayAddresses(host, resolver, random)));
+  const addresses = await Promise.all(
+    order.map(({ host }) => relayAddresses(host, resolver, random, lookup)),
+  );
   return order.flatMap((relay, i) =>
     addresses[i]!.map((address) => ({ host: relay.host, address, port: relay.port, relay })),
   );
 }
 
-async function relayAddresses(host: string, resolver: Resolver, random: () => number): Promise<string[]> {
+async function relayAddresses(
+  host: string,
+  resolver: Resolver,
+  random: () => number,
+  lookup: SystemLookup,
+): Promise<string[]> {
   const bare = host.replace(/^\[|\]$/g, '');
   if (isIP(bare) !== 0) return [bare];
   const name = domainToASCII(host);
@@ -67,7 +92,10 @@ async function relayAddresses(host: string, resolver: Resolver, random: () => nu
   const [a, aaaa] = await Promise.all([resolver.a(name), resolver.aaaa(name)]);
   const v4 = a.kind === 'records' ? shuffle(a.records, random) : [];
   const v6 = aaaa.kind === 'records' ? shuffle(aaaa.records, random) : [];
-  return interleave(v4, v6).slice(0, MAX_PER_HOST);
+  const found = interleave(v4, v6);
+  // TODOKE_DNS may be a public resolver, which knows nothing of a company's or a compose file's names.
+  if (found.length === 0) found.push(...(await lookup(name).catch(() => [])).map(({ address }) => address));
+  return found.slice(0, MAX_PER_HOST);
 }
 
 /** Each place goes to a host with the probability of its share of the weights left; 0 is a spare that comes last. */

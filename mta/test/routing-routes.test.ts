@@ -77,7 +77,12 @@ describe('relay hosts', () => {
       { host: 'localhost', port: 2527 },
       { host: 'nowhere.test', port: 25 },
     ];
-    const found = await relayHosts(route(...hosts), resolver, () => 0);
+    const found = await relayHosts(
+      route(...hosts),
+      resolver,
+      () => 0,
+      async () => [],
+    );
     expect(found.map(({ host, address, port }) => ({ host, address, port }))).toEqual([
       { host: 'relay.test', address: expect.stringMatching(/^10\.0\.0\.[12]$/), port: 25 },
       { host: 'relay.test', address: 'fd00::1', port: 25 },
@@ -103,6 +108,23 @@ describe('relay hosts', () => {
       expect(found[2]?.host).toBe('10.0.0.9');
     }
     expect(first).toEqual({ '10.0.0.1': 300, '10.0.0.2': 100 });
+  });
+
+  it('are asked of the system when the resolver has no address for them', async () => {
+    const asked: string[] = [];
+    const lookup = async (name: string) => {
+      asked.push(name);
+      if (name !== 'sink') throw new Error('ENOTFOUND');
+      return [{ address: '172.18.0.3', family: 4 }];
+    };
+    server.failures.set('broken.test', 'SERVFAIL');
+    const hosts = ['relay.test', 'sink', 'broken.test', '10.0.0.9'].map((host) => ({ host, port: 25 }));
+    const found = await relayHosts(route(...hosts), resolver, () => 0, lookup);
+    expect(found.map(({ host, address }) => `${host} ${address}`)).toEqual(
+      expect.arrayContaining(['sink 172.18.0.3', '10.0.0.9 10.0.0.9', 'relay.test fd00::1']),
+    );
+    expect(found.some(({ host }) => host === 'broken.test')).toBe(false);
+    expect(asked.sort()).toEqual(['broken.test', 'sink']);
   });
 
   it('none: an empty list', async () => {
