@@ -22,8 +22,11 @@ export class Composer {
 
   /** Throws `ContentRenderError` when this person's values break the content. */
   async compose(job: Job, row: QueueRow): Promise<Mail> {
-    const { context, signer } = this.#context(job);
-    const rendered = renderMessage(job.content!, context, {
+    const { compiled } = job;
+    // The dispatcher settles such a job's mails without composing them.
+    if (!compiled.ok) throw new Error(`job ${job.id} does not compile`);
+    const { context, signer } = this.#context(job, compiled.content.fields.fromDomain);
+    const rendered = renderMessage(compiled.content, context, {
       deliveryId: row.id,
       subscriberId: row.subscriberId,
       listId: row.listId,
@@ -35,11 +38,10 @@ export class Composer {
     return { mailFrom: rendered.mailFrom, rcptTo: rendered.rcptTo, message };
   }
 
-  #context(job: Job): { context: RenderContext; signer: DkimSigner | undefined } {
+  #context(job: Job, fromDomain: string): { context: RenderContext; signer: DkimSigner | undefined } {
     let found = this.#contexts.get(job);
     if (!found) {
       // A From domain that nobody has set up: unsigned, and bounces come back to it (sandbox, first steps).
-      const { fromDomain } = job.content!.fields;
       const domain = this.#domains.get(fromDomain) ?? { returnPathDomain: fromDomain, signer: undefined };
       found = {
         context: {

@@ -524,8 +524,10 @@ export class Dispatcher implements CourierOwner {
   #settleUnsent(bucket: Bucket, row: QueueRow): boolean {
     if (this.#settleStopped(bucket, row)) return true;
     const { job } = bucket;
-    if (!job.content) {
-      this.#settle(bucket, row, synthetic('bounced', 'content', '5.6.0', job.contentError));
+    const { compiled } = job;
+    if (!compiled.ok) {
+      const text = compiled.errors.map((error) => `${error.field}: ${error.message}`).join('; ');
+      this.#settle(bucket, row, synthetic('bounced', 'content', '5.6.0', text));
       return true;
     }
     const parsed = parseAddress(row.address);

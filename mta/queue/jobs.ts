@@ -1,28 +1,28 @@
-import type { CompiledContent } from '../message/compile.ts';
-import { compileContent } from '../message/compile.ts';
+import { type CompileResult, compileContent } from '../message/compile.ts';
 import type { Claims, JobRow } from '../spool/claim.ts';
 import type { DeliveryClass, JobState } from '../types.ts';
 
-/** Content is compiled once for each job and kept while its mails are in memory. */
+/** Contents kept compiled: those of the jobs that send now. Single mails that wait for a retry need none. */
+const COMPILED = 100;
+
 export class Job {
   readonly id: number;
   readonly class: DeliveryClass;
   state: JobState;
   /** buckets of it that are in memory */
   buckets = 0;
-  /** undefined: it does not compile (the server checks before it creates a job, so this is a last resort) */
-  readonly content: CompiledContent | undefined;
-  readonly contentError: string;
+  readonly #compile: (job: Job) => CompileResult;
 
-  constructor(row: JobRow, claims: Claims) {
+  constructor(row: JobRow, compile: (job: Job) => CompileResult) {
     this.id = row.id;
     this.class = row.class;
     this.state = row.state;
-    const compiled = compileContent(claims.content(row.id));
-    this.content = compiled.ok ? compiled.content : undefined;
-    this.contentError = compiled.ok
-      ? ''
-      : compiled.errors.map((error) => `${error.field}: ${error.message}`).join('; ');
+    this.#compile = compile;
+  }
+
+  /** Not ok: it does not compile (the server checks before it creates a job, so this is a last resort). */
+  get compiled(): CompileResult {
+    return this.#compile(this);
   }
 }
 
@@ -30,6 +30,8 @@ export class Job {
 export class Jobs {
   readonly #claims: Claims;
   readonly #jobs = new Map<number, Job>();
+  /** the least lately used first */
+  readonly #compiled = new Map<Job, CompileResult>();
 
   constructor(claims: Claims) {
     this.#claims = claims;
@@ -41,7 +43,7 @@ export class Jobs {
     if (!job) {
       const row = this.#claims.job(id);
       if (!row) return undefined;
-      job = new Job(row, this.#claims);
+      job = new Job(row, (each) => this.#compile(each));
       this.#jobs.set(id, job);
     }
     job.buckets += 1;
@@ -62,6 +64,16 @@ export class Jobs {
 
   leave(job: Job): void {
     job.buckets -= 1;
-    if (job.buckets === 0) this.#jobs.delete(job.id);
+    if (job.buckets > 0) return;
+    this.#jobs.delete(job.id);
+    this.#compiled.delete(job);
+  }
+
+  #compile(job: Job): CompileResult {
+    const found = this.#compiled.get(job) ?? compileContent(this.#claims.content(job.id));
+    this.#compiled.delete(job);
+    if (this.#compiled.size >= COMPILED) this.#compiled.delete(this.#compiled.keys().next().value!);
+    this.#compiled.set(job, found);
+    return found;
   }
 }
