@@ -130,8 +130,8 @@ it('goes from an Excel file to a report that counts what readers did', { timeout
   // ---- write
   await page.goto(`${appliance.adminUrl}/#/campaigns`);
   await page
-    .getByRole('button', { name: '配信を作る' })
-    .or(page.getByRole('link', { name: '配信を作る' }))
+    .getByRole('button', { name: '配信を作成' })
+    .or(page.getByRole('link', { name: '配信を作成' }))
     .first()
     .click();
   await page.getByLabel('配信の名前').fill('11月のお便り');
