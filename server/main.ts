@@ -240,7 +240,14 @@ function startTimers({ deps, sessions }: Parts, log: Logger): () => void {
         ticking = false;
       });
   }, TICK);
-  const purge = setInterval(() => sessions.purge(Date.now()), PURGE);
+  const purge = setInterval(() => {
+    try {
+      sessions.purge(Date.now());
+    } catch (error) {
+      // A full or locked disk is no reason to end the process; what is over is refused in any case.
+      log.error({ err: error }, 'old sessions could not be removed');
+    }
+  }, PURGE);
   return () => {
     clearInterval(tick);
     clearInterval(purge);

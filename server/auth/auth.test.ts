@@ -160,6 +160,22 @@ describe('sessions', () => {
   });
 });
 
+test('a full disk keeps nobody from looking', async () => {
+  const { headers } = await h.login('administrator');
+  const key = h.key('metrics:read');
+  const { $client } = h.db;
+  $client.exec(
+    'UPDATE sessions SET last_seen_at = last_seen_at - 3600000; UPDATE api_keys SET last_used_at = 0',
+  );
+  for (const table of ['sessions', 'api_keys'])
+    $client.exec(
+      `CREATE TRIGGER full_${table} BEFORE UPDATE ON ${table} BEGIN SELECT raise(ABORT, 'full'); END`,
+    );
+  expect((await call(h.admin, 'GET', '/api/v1/session', headers)).status).toBe(200);
+  expect((await call(h.admin, 'GET', '/metrics', key)).status).toBe(200);
+  for (const table of ['sessions', 'api_keys']) $client.exec(`DROP TRIGGER full_${table}`);
+});
+
 describe('users', () => {
   test('are added, changed and removed; each step stands in the audit log without the password', async () => {
     const admin = await h.login('administrator');

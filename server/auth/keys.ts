@@ -7,10 +7,10 @@ import { AppError } from '../errors.ts';
 import { SCOPES, type Scope } from './permissions.ts';
 import type { ApiKey, ApiKeyCreated } from './schemas.ts';
 import { API_KEY_PREFIX, randomApiKey, sha256 } from './secrets.ts';
+import { touch } from './touch.ts';
 
 /** `tdk_` and six characters: enough to tell keys apart, far too few to guess the rest */
 const SHOWN_CHARS = API_KEY_PREFIX.length + 6;
-const TOUCH_MS = 60_000;
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
@@ -78,7 +78,7 @@ export class KeyLookup {
       | { id: number; name: string; scopes: string; lastUsedAt: number | null }
       | undefined;
     if (!row) return undefined;
-    if (now - (row.lastUsedAt ?? 0) >= TOUCH_MS) this.#touch.run(now, row.id);
+    touch(this.#touch, row.lastUsedAt ?? 0, now, row.id);
     return { id: row.id, name: row.name, scopes: JSON.parse(row.scopes) as Scope[] };
   }
 }

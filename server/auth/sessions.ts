@@ -3,13 +3,12 @@ import type { Statement } from 'better-sqlite3';
 import type { Db } from '../deps.ts';
 import type { Role } from './permissions.ts';
 import { randomToken, sha256 } from './secrets.ts';
+import { touch } from './touch.ts';
 
 export const SESSION_COOKIE = 'todoke_session';
 /** A working day without a look at it ends a session; a week ends it in any case. */
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MAX_MS = 7 * 24 * 3_600_000;
-/** Being seen is written down at most this often: a read must not cost a synced write each time. */
-const TOUCH_MS = 60_000;
 
 export interface SessionUser {
   tokenHash: string;
@@ -58,7 +57,7 @@ export class Sessions {
       | undefined;
     if (!row) return undefined;
     const { lastSeenAt, ...user } = row;
-    if (now - lastSeenAt >= TOUCH_MS) this.#touch.run(now, user.tokenHash);
+    touch(this.#touch, lastSeenAt, now, user.tokenHash);
     return user;
   }
 
