@@ -31,6 +31,12 @@ function classify(error: unknown): 'conflict' | 'refused' | 'unreachable' {
     : 'refused';
 }
 
+/** What was typed but never saved is for a draft: over a mail that has been sent it would show what nobody got. */
+function backupOf(campaign: Campaign) {
+  const backup = localBackup<Edits>(`todoke.campaign.${campaign.id}`);
+  return campaign.state === 'draft' ? backup : { ...backup, read: () => null };
+}
+
 export class Draft {
   readonly #core: Autosave<Campaign, Edits>;
   #value = $state.raw() as Campaign;
@@ -43,7 +49,7 @@ export class Draft {
     this.#core = new Autosave<Campaign, Edits>(campaign, {
       save: (edits) => api.patch<Campaign>(`/campaigns/${campaign.id}`, edits),
       classify,
-      backup: localBackup<Edits>(`todoke.campaign.${campaign.id}`),
+      backup: backupOf(campaign),
       onchange: () => this.#sync(),
     });
     // Only a backup of an older revision is in conflict from the start: `campaign` is what the others wrote meanwhile.
