@@ -311,7 +311,10 @@ export class Dispatcher implements CourierOwner {
   ended(courier: Courier): void {
     const { site } = courier;
     site.couriers.delete(courier);
-    if (courier.fruitless) site.wasFruitless();
+    // The outcomes of its mails are on their way to it: they are microtasks of before.
+    queueMicrotask(() => {
+      if (courier.fruitless) site.wasFruitless();
+    });
     if (site.couriers.size === 0) this.#leaving.delete(site);
     if (
       this.#drained &&
