@@ -91,8 +91,11 @@ class Connection {
           this.say('554 5.5.1 No valid recipients');
           return;
         }
-        const refused = this.#recipients.find(({ order }) => order.at === 'data');
+        const refused = this.#recipients.find(
+          ({ address, order }) => order.at === 'data' && !(order.once && refusedOnce.has(address)),
+        );
         if (refused !== undefined) {
+          refusedOnce.add(refused.address);
           this.#obey(refused.order);
           return;
         }
