@@ -139,3 +139,36 @@ it.each(['pause', 'emergency stop'])('%s in full flight, and goes on afterwards'
   expect(wholeLedger()).toHaveLength(ALL);
   await atRest();
 });
+
+it('loses nothing and repeats only what was in flight when it is killed, twice', async () => {
+  peer = await startObedientPeer();
+  harness = await startMta({ routes: relayTo(peer.port) });
+  const job = harness.send(Array.from({ length: ALL }, (_, n) => `p${n}@d${n % 9}.example.com`));
+  for (const upTo of [400, 1200]) {
+    await harness.until(() => harness!.spool.job(job)!.delivered >= upTo);
+    await harness.killAndRestart();
+  }
+  expect(await harness.settled(job)).toMatchObject({ settled: ALL, delivered: ALL });
+  expect(wholeLedger()).toHaveLength(ALL);
+  const accepted = peer.accepted();
+  expect(new Set(accepted.map(({ recipient }) => recipient)).size).toBe(ALL);
+  // The same mail again, so that a reader's server can tell.
+  expect(new Set(accepted.map(({ messageId }) => messageId)).size).toBe(ALL);
+  // At most a group commit and what twenty connections carried, at each kill.
+  expect(accepted.length - ALL).toBeLessThanOrEqual(2 * (200 + 20 * 2));
+  await atRest();
+});
+
+it('sends each mail once while the settings change again and again', async () => {
+  peer = await startObedientPeer();
+  harness = await startMta({ routes: relayTo(peer.port) });
+  const job = harness.send(Array.from({ length: ALL }, (_, n) => `p${n}@d${n % 9}.example.com`));
+  for (let n = 1; n <= 5; n += 1) {
+    await harness.until(() => harness!.spool.job(job)!.delivered >= n * 800);
+    harness.publish({ ehloName: `me${n}.test` });
+  }
+  expect(await harness.settled(job)).toMatchObject({ settled: ALL, delivered: ALL });
+  expect(wholeLedger()).toHaveLength(ALL);
+  expect(peer.accepted()).toHaveLength(ALL);
+  await atRest();
+});

@@ -9,6 +9,7 @@ import { openSpool } from '../spool/open.ts';
 import type {
   ContentSource,
   DeliverySettings,
+  FromMta,
   JobProgress,
   LedgerRow,
   MtaStatus,
@@ -30,6 +31,8 @@ export interface MtaHarness {
   settled(jobId: number): Promise<JobProgress>;
   ledger(jobId: number): LedgerRow[];
   status: MtaStatus | undefined;
+  /** kill -9, and a new process on the same folder */
+  killAndRestart(): Promise<void>;
   /** it has ended by itself, with everything settled */
   drained: boolean;
   close(): Promise<void>;
@@ -66,27 +69,34 @@ export async function startMta(
   };
   spool.publishSettings(current);
   const lookers = new Set<() => void>();
-  const ready = Promise.withResolvers<number>();
-  const mta = spawnMta({
-    dataDir,
-    dns,
-    log: 'error',
-    onMessage(message) {
-      if (message.type === 'ready') ready.resolve(message.sandboxPort);
-      if (message.type === 'drained') harness.drained = true;
-      if (message.type === 'status') harness.status = message.status;
-      for (const look of lookers) look();
-    },
-    onExit: (code) => ready.reject(new Error(`the MTA ended with ${code}`)),
-  });
+  let ready = Promise.withResolvers<number>();
+  let onExit = (code: number | null): void => ready.reject(new Error(`the MTA ended with ${code}`));
+  const spawn = (): MtaHandle =>
+    spawnMta({ dataDir, dns, log: 'error', onMessage, onExit: (code) => onExit(code) });
+  const onMessage = (message: FromMta): void => {
+    if (message.type === 'ready') ready.resolve(message.sandboxPort);
+    if (message.type === 'drained') harness.drained = true;
+    if (message.type === 'status') harness.status = message.status;
+    for (const look of lookers) look();
+  };
   let jobs = 0;
   const harness: MtaHarness = {
     dataDir,
     spool,
-    mta,
+    mta: spawn(),
     sandboxPort: 0,
     status: undefined,
     drained: false,
+    async killAndRestart() {
+      await new Promise<void>((gone) => {
+        onExit = () => gone();
+        process.kill(harness.mta.pid, 'SIGKILL');
+      });
+      ready = Promise.withResolvers();
+      onExit = (code) => ready.reject(new Error(`the MTA ended with ${code}`));
+      harness.mta = spawn();
+      harness.sandboxPort = await ready.promise;
+    },
     send(addresses, content = {}) {
       jobs += 1;
       const id = spool.createJob({
@@ -108,13 +118,13 @@ export async function startMta(
       }));
       spool.enqueue(id, { from: 0, to: rows.length, rows });
       spool.seal(id);
-      mta.send({ type: 'wake', jobId: id });
+      harness.mta.send({ type: 'wake', jobId: id });
       return id;
     },
     publish(changes) {
       current = { ...current, ...changes };
       spool.publishSettings(current);
-      mta.send({ type: 'settings' });
+      harness.mta.send({ type: 'settings' });
     },
     until: (look) =>
       new Promise((resolve) => {
@@ -134,7 +144,7 @@ export async function startMta(
       }),
     ledger: (jobId) => spool.searchLedger({ jobId }, undefined, 1000).reverse(),
     async close() {
-      await mta.stop();
+      await harness.mta.stop();
       spool.close();
       rmSync(dataDir, { recursive: true });
     },
