@@ -40,13 +40,17 @@ export function spawnMta(options: SpawnOptions): MtaHandle {
   });
   let stopping = false;
   const exited = new Promise<void>((resolve) => {
-    child.once('exit', (code, signal) => {
+    const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
       resolve();
       if (!stopping) options.onExit(code, signal);
+    };
+    child.once('exit', ended);
+    // One that could not be started (no memory, no process ids) never exits.
+    child.on('error', () => {
+      if (child.pid === undefined) ended(null, null);
     });
   });
   child.on('message', (message) => options.onMessage(message as FromMta));
-  child.on('error', () => {});
   const send = (message: ToMta): void => {
     if (child.connected) child.send(message, () => {});
   };
