@@ -50,8 +50,8 @@ export class Courier {
   readonly #owner: CourierOwner;
   #session: Session | undefined;
   #host: HostTarget | undefined;
-  #composing = 0;
-  #composed: { taken: Taken; mail: Mail }[] = [];
+  /** mails taken and not yet sent, in the queue's order; without `mail` while they are rendered and signed */
+  #ahead: { taken: Taken; mail?: Mail }[] = [];
   #taken = 0;
   /** of the mails it sent: one had its verdict; one was lost with the connection */
   #answered = false;
@@ -106,8 +106,10 @@ export class Courier {
     // A send from within onReady comes back here: the outer round goes on.
     if (!session?.open || this.#pumping) return;
     this.#pumping = true;
-    while (this.#composed.length > 0 && session.canSend) {
-      const { taken, mail } = this.#composed.shift()!;
+    // Signatures overtake each other in the thread pool; mails leave in their order all the same.
+    for (let next = this.#ahead[0]; next?.mail && session.canSend; next = this.#ahead[0]) {
+      const { taken, mail } = next;
+      this.#ahead.shift();
       if (this.#stopping) this.#owner.giveBack(taken);
       else if (this.#owner.mayStillGo(taken)) this.#send(session, taken, mail);
     }
@@ -118,14 +120,13 @@ export class Courier {
       this.#compose(taken);
     }
     this.#pumping = false;
-    if (this.#composing + this.#composed.length + session.inFlight === 0) this.#rest(session);
+    if (this.#ahead.length + session.inFlight === 0) this.#rest(session);
   }
 
   /** Sends nothing more; ends when what is in flight has its reply. */
   stop(): void {
     this.#stopping = true;
-    for (const { taken } of this.#composed) this.#owner.giveBack(taken);
-    this.#composed = [];
+    this.#giveBackComposed();
     // Nothing is in flight on a connection that is still being opened, and it may take minutes.
     if (this.opening) this.#end();
     else this.pump();
@@ -139,29 +140,42 @@ export class Courier {
 
   get #full(): boolean {
     return (
-      this.#stopping ||
-      this.#taken >= this.site.spec.messagesPerConnection ||
-      this.#composing + this.#composed.length >= AHEAD
+      this.#stopping || this.#taken >= this.site.spec.messagesPerConnection || this.#ahead.length >= AHEAD
     );
   }
 
   #compose(taken: Taken): void {
-    this.#composing += 1;
+    const slot: { taken: Taken; mail?: Mail } = { taken };
+    this.#ahead.push(slot);
     clearTimeout(this.#idle);
     this.#idle = undefined;
+    const leave = (): void => {
+      this.#ahead = this.#ahead.filter((each) => each !== slot);
+    };
     this.#owner
       .compose(taken)
       .then(
         (mail) => {
-          if (this.#stopping || !this.#session?.open) this.#owner.giveBack(taken);
-          else this.#composed.push({ taken, mail });
+          if (this.#session?.open && !this.#stopping) {
+            slot.mail = mail;
+            return;
+          }
+          leave();
+          this.#owner.giveBack(taken);
         },
-        (error: unknown) => this.#owner.composeFailed(taken, error),
+        (error: unknown) => {
+          leave();
+          this.#owner.composeFailed(taken, error);
+        },
       )
-      .finally(() => {
-        this.#composing -= 1;
-        this.pump();
-      });
+      .finally(() => this.pump());
+  }
+
+  /** Those still being composed give themselves back when they are done. */
+  #giveBackComposed(): void {
+    const composed = this.#ahead.filter(({ mail }) => mail);
+    this.#ahead = this.#ahead.filter(({ mail }) => !mail);
+    for (const { taken } of composed) this.#owner.giveBack(taken);
   }
 
   #send(session: Session, taken: Taken, mail: Mail): void {
@@ -188,8 +202,7 @@ export class Courier {
 
   #closed(): void {
     clearTimeout(this.#idle);
-    for (const { taken } of this.#composed) this.#owner.giveBack(taken);
-    this.#composed = [];
+    this.#giveBackComposed();
     this.#end();
   }
 

@@ -1,5 +1,4 @@
 import type { Database } from 'better-sqlite3';
-import { parseAddress } from '../message/address.ts';
 import { ContentRenderError } from '../message/render.ts';
 import type { Resolver } from '../routing/dns.ts';
 import type { HostTarget } from '../routing/types.ts';
@@ -7,15 +6,25 @@ import type { Mail, SendOutcome, SessionInfo } from '../smtp/types.ts';
 import { Claims, type QueueRow } from '../spool/claim.ts';
 import { GroupCommit, type Settlement, SettleWriter } from '../spool/settle.ts';
 import { pruneStops, Stops } from '../spool/stops.ts';
-import type { DeliverySettings, LedgerRow, MtaStatus, Reason, Route, WaitReason } from '../types.ts';
+import type { DeliverySettings, MtaStatus, Route } from '../types.ts';
 import { Bucket } from './bucket.ts';
 import { Composer } from './composer.ts';
 import { Courier, type CourierOwner, type OpenFailure, type Taken } from './courier.ts';
 import { type Destination, Destinations } from './destinations.ts';
 import { Jobs } from './jobs.ts';
-import { type Judgement, judge } from './outcome.ts';
-import { isExpired, nextAttempt } from './retry.ts';
+import { judge } from './outcome.ts';
+import { isExpired } from './retry.ts';
+import {
+  type SuppressedVerdict,
+  settlementOf,
+  stoppedVerdict,
+  synthetic,
+  unsendableVerdict,
+  type Verdict,
+  type Where,
+} from './settlement.ts';
 import { Site } from './site.ts';
+import { statusLines } from './status.ts';
 import { Throughput } from './throughput.ts';
 
 /** ms: how often the spool is looked at (a look costs one pragma) and due retries are found */
@@ -31,7 +40,6 @@ const BACKLOG = 2000;
 const SLICE = 500;
 /** buckets looked at in a tick: with 100,000 of them a retry is found within a second instead of a tick */
 const WALK = 10_000;
-const STATUS_LINES = 500;
 /** ms between two rounds of forgetting: sites without mail, stops that can meet none */
 const TIDY = 600_000;
 
@@ -42,8 +50,6 @@ export interface DispatcherOptions {
   onSettled(ledgerId: number): void;
   onError(what: string, error: unknown): void;
 }
-
-type Verdict = Exclude<Judgement, { kind: 'release' }>;
 
 /**
  * Moves mail from the spool to the couriers and their outcomes back. All state here is memory that a restart rebuilds
@@ -174,28 +180,6 @@ export class Dispatcher implements CourierOwner {
 
   status(): MtaStatus {
     const now = Date.now();
-    const lines = new Map<string, MtaStatus['lines'][number]>();
-    for (const bucket of this.#buckets.values()) {
-      // Of a hundred thousand domains those with mail on its way are told of, then some of the others.
-      if (bucket.claimed === 0 && lines.size >= STATUS_LINES) continue;
-      const key = `${bucket.job.class} ${bucket.domain}`;
-      const line = lines.get(key);
-      if (line) {
-        line.inFlight += bucket.claimed;
-        if (line.waiting === 'job-paused') line.waiting = this.#waitReason(bucket, now);
-        continue;
-      }
-      lines.set(key, {
-        domain: bucket.domain,
-        class: bucket.job.class,
-        provider: bucket.provider,
-        waiting: this.#waitReason(bucket, now),
-        inFlight: bucket.claimed,
-        connections: bucket.site?.couriers.size ?? 0,
-        lastReply: bucket.lastReply,
-        lastReplyAt: bucket.lastReplyAt,
-      });
-    }
     let connections = 0;
     for (const site of [...this.#sites.values(), ...this.#leaving]) connections += site.couriers.size;
     return {
@@ -204,7 +188,7 @@ export class Dispatcher implements CourierOwner {
       perSecond: this.#throughput.perSecond(now),
       inFlight: this.#claimed.size,
       connections,
-      lines: [...lines.values()].sort((a, b) => b.inFlight - a.inFlight).slice(0, STATUS_LINES),
+      lines: statusLines(this.#buckets.values(), this.#stopped, now),
       rssMB: Math.round(process.memoryUsage.rss() / 1_048_576),
     };
   }
@@ -535,82 +519,24 @@ export class Dispatcher implements CourierOwner {
   /** Mails that must not or cannot be sent at all; answers whether this was one. */
   #settleUnsent(bucket: Bucket, row: QueueRow): boolean {
     if (this.#settleStopped(bucket, row)) return true;
-    const { job } = bucket;
-    const { compiled } = job;
-    if (!compiled.ok) {
-      const text = compiled.errors.map((error) => `${error.field}: ${error.message}`).join('; ');
-      this.#settle(bucket, row, synthetic('bounced', 'content', '5.6.0', text));
-      return true;
-    }
-    const parsed = parseAddress(row.address);
-    if (!parsed.ok) {
-      this.#settle(bucket, row, synthetic('bounced', 'syntax', '5.1.3', parsed.message));
-      return true;
-    }
-    return false;
+    const verdict = unsendableVerdict(row, bucket);
+    if (verdict) this.#settle(bucket, row, verdict);
+    return verdict !== undefined;
   }
 
   #settleStopped(bucket: Bucket, row: QueueRow): boolean {
-    const stop = this.#stops.match(row.address, row.listId);
-    if (!stop) return false;
-    const settled = stop.erased ? { ...row, address: '' } : row;
-    this.#settle(
-      bucket,
-      settled,
-      synthetic('suppressed', 'unsubscribed', '', 'The recipient unsubscribed before this mail left'),
-    );
-    return true;
+    const verdict = stoppedVerdict(row, this.#stops);
+    if (verdict) this.#settle(bucket, row, verdict);
+    return verdict !== undefined;
   }
 
-  #settle(
-    bucket: Bucket,
-    row: QueueRow,
-    verdict: Verdict | SuppressedVerdict,
-    where: { mx: string; sourceIp: string; tls: string } = NOWHERE,
-  ): void {
-    const now = Date.now();
-    const attempt = row.attempts + (verdict.kind === 'suppressed' ? 0 : 1);
-    let { kind, reason } = verdict;
-    let reply = verdict.reply;
-    let status = verdict.status;
-    let retryAt = 0;
-    if (kind === 'deferred') {
-      const next = nextAttempt(this.#settings!.retry, attempt, row.createdAt, now, Math.random());
-      if (next.kind === 'retry') retryAt = next.at;
-      else {
-        // RFC 3463: X.4.7 delivery time expired; the last reply says why.
-        kind = 'bounced';
-        reason = 'expired';
-        status = '4.4.7';
-        reply = `Given up after ${attempt} attempts; the last: ${reply}`;
-      }
-    }
-    const ledger: Omit<LedgerRow, 'id'> = {
-      at: now,
-      kind,
-      jobId: bucket.job.id,
-      deliveryId: row.id,
-      subscriberId: row.subscriberId,
-      listId: row.listId,
-      recipient: row.address,
-      domain: bucket.domain,
-      provider: bucket.provider,
-      attempt,
-      code: verdict.code,
-      status,
-      reason,
-      phase: verdict.phase,
-      reply,
-      mx: where.mx,
-      sourceIp: where.sourceIp,
-      tls: where.tls,
-      ms: verdict.ms,
-      link: -1,
-      ip: '',
-      userAgent: '',
-    };
+  #settle(bucket: Bucket, row: QueueRow, verdict: Verdict | SuppressedVerdict, where?: Where): void {
     this.#throughput.count();
-    this.#commit.add({ bucketId: bucket.id, attempts: row.attempts, row: ledger, retryAt });
+    const erased = this.#stops.match(row.address, row.listId)?.erased;
+    const { retry } = this.#settings!;
+    this.#commit.add(
+      settlementOf({ bucket, row, verdict, where, erased, retry, now: Date.now(), random: Math.random() }),
+    );
   }
 
   #committed(batch: readonly Settlement[], last: number): void {
@@ -707,16 +633,6 @@ export class Dispatcher implements CourierOwner {
     }
   }
 
-  #waitReason(bucket: Bucket, now: number): WaitReason {
-    if (bucket.job.state === 'paused') return 'job-paused';
-    if (this.#stopped) return 'stopped';
-    if (bucket.resolving) return 'resolving';
-    if (bucket.holdUntil > now) return 'dns-failure';
-    if (bucket.site?.has(bucket)) return bucket.site.waitReason;
-    if (bucket.claimed > 0) return 'sending';
-    return 'retry-later';
-  }
-
   #routes(settings: DeliverySettings): Route[] {
     // Safe until told otherwise: in sandbox mode nothing else can be reached, whatever routes there are.
     if (settings.mode === 'live') return settings.routes;
@@ -732,18 +648,4 @@ export class Dispatcher implements CourierOwner {
   get #probeDelay(): number {
     return Math.min(PROBE, (this.#settings?.retry.first ?? 900) * 1000);
   }
-}
-
-type SuppressedVerdict = Omit<Verdict, 'kind'> & { kind: 'suppressed' };
-
-const NOWHERE = { mx: '', sourceIp: '', tls: '' };
-
-/** A verdict of our own: no server said it, so shaping never reacts to it. */
-function synthetic<K extends Verdict['kind'] | 'suppressed'>(
-  kind: K,
-  reason: Reason,
-  status: string,
-  reply: string,
-): Omit<Verdict, 'kind'> & { kind: K } {
-  return { kind, reason, phase: 'none', code: 0, status, reply, ms: 0 };
 }
