@@ -24,7 +24,7 @@ export function toProblem(code: ErrorCode, detail?: string, errors: FieldError[]
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="todoke"');
   // Closing while the caller still sends would reset the connection, and the answer would be lost with it: Node reads the
-  // rest of the body and throws it away (bounded by the request's timeout).
+  // rest of the body and throws it away (as much as it declared, while it keeps coming).
   if (problem.status === 413) reply.removeHeader('connection');
   return reply
     .code(problem.status)
