@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { suppressions } from '../db/schema.ts';
+import { hashedKey } from '../suppression/hashed-key.ts';
 import {
   addAttribute,
   addList,
@@ -357,5 +359,23 @@ describe('by API', () => {
       body: { code: 'content-invalid' },
     });
     expect(mta.db.prepare('SELECT count(*) FROM job').pluck().get()).toBe(0);
+  });
+
+  it('goes to nobody who was erased after refusing mail', async () => {
+    const { db } = harness;
+    db.insert(suppressions)
+      .values({
+        emailKey: hashedKey(db, 'gone@example.jp'),
+        email: '',
+        reason: 'complaint',
+        scope: 'all',
+        origin: 'complaint',
+      })
+      .run();
+    const id = await draft();
+    expect(await post(`/${id}/test`, { to: ['gone@example.jp'] })).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: '/to/0', code: 'suppressed', value: 'gone@example.jp' }] },
+    });
   });
 });

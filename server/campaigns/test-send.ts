@@ -6,6 +6,7 @@ import { parseAddress } from '../../mta/index.ts';
 import { suppressions } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError, type FieldError } from '../errors.ts';
+import { hashedKey } from '../suppression/hashed-key.ts';
 import { compileAndTry, contentInvalid, contentSource, findLists } from './content.ts';
 import { mergeValues } from './freeze.ts';
 import { personFor } from './recipient.ts';
@@ -70,11 +71,13 @@ export function sendTest(
 
 function checkRecipients(deps: Pick<Deps, 'db'>, to: readonly string[]): string[] {
   const errors: FieldError[] = [];
+  // By the address's key, and by the hash under which an erased one stays suppressed.
   const byKey = new Map<string, string>();
   for (const [position, typed] of to.entries()) {
     const parsed = parseAddress(typed);
-    if (parsed.ok) byKey.set(parsed.key, parsed.address);
-    else
+    if (parsed.ok) {
+      byKey.set(parsed.key, parsed.address).set(hashedKey(deps.db, parsed.key), parsed.address);
+    } else
       errors.push({ pointer: `/to/${position}`, code: parsed.code, message: parsed.message, value: typed });
   }
   const refused = deps.db
@@ -91,5 +94,5 @@ function checkRecipients(deps: Pick<Deps, 'db'>, to: readonly string[]): string[
     });
   }
   if (errors.length > 0) throw new AppError('address-invalid', errors[0]!.message, errors);
-  return [...byKey.values()];
+  return [...new Set(byKey.values())];
 }

@@ -14,7 +14,7 @@ const KINDS = { rejected: '取り込まず', note: '取り込み済み' } as con
 
 /** A cell that a spreadsheet would run as a formula gets an apostrophe, as OWASP advises (CSV injection). */
 export function neutralise(cell: string): string {
-  return /^[=+\-@\t\r＝＋－＠]/.test(cell) ? `'${cell}` : cell;
+  return /^[=+\-@\t\r\n＝＋－＠]/.test(cell) ? `'${cell}` : cell;
 }
 
 function csvLine(cells: readonly (string | number)[]): string {
