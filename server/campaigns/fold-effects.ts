@@ -9,7 +9,9 @@ import type { Db } from '../deps.ts';
 import { suppress } from '../suppression/suppress.ts';
 
 /** Bounces that say: this mailbox does not exist. Others may pass (full, filtered, blocked). */
-const DEAD: ReadonlySet<Reason | ''> = new Set<Reason>(['unknown-user', 'moved', 'unknown-host', 'null-mx']);
+const DEAD: ReadonlySet<Reason | ''> = new Set<Reason>(['unknown-user', 'moved', 'null-mx']);
+/** A domain may be gone for a day by somebody's mistake: it takes two bounces so far apart (DELIVERY.md, Verdicts). */
+const HOST_CHECKS_APART = 24 * 3_600_000;
 
 export class FoldEffects {
   readonly #db: Db;
@@ -37,7 +39,7 @@ export class FoldEffects {
   #effectOf(row: LedgerRow, campaignOf: (jobId: number) => number): (() => void) | undefined {
     const { kind, recipient, subscriberId, listId, reason, at, id: ledgerId } = row;
     // '' when the person was erased since
-    if (kind === 'bounced' && DEAD.has(reason) && recipient !== '') {
+    if (kind === 'bounced' && recipient !== '' && (DEAD.has(reason) || this.#hostIsGone(row))) {
       const input = { email: recipient, scope: 'all', origin: 'bounce', reason, ledgerId, at } as const;
       return () => suppress(this.#db, this.#spool, input);
     }
@@ -61,5 +63,13 @@ export class FoldEffects {
       return () => unsubscribe(this.#db, this.#spool, { subscriberId, listId: listId || 'all', source, at });
     }
     return undefined;
+  }
+
+  #hostIsGone({ reason, recipient, at }: LedgerRow): boolean {
+    if (reason !== 'unknown-host') return false;
+    const before = { recipient, kinds: ['bounced' as const], to: at - HOST_CHECKS_APART + 1 };
+    return this.#spool
+      .searchLedger(before, undefined, 20)
+      .some((earlier) => earlier.reason === 'unknown-host');
   }
 }

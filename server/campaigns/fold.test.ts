@@ -236,7 +236,7 @@ describe('what follows', () => {
   const reasons: [Reason, boolean][] = [
     ['unknown-user', true],
     ['moved', true],
-    ['unknown-host', true],
+    ['unknown-host', false],
     ['null-mx', true],
     ['mailbox-full', false],
     ['filtered', false],
@@ -257,6 +257,29 @@ describe('what follows', () => {
     const stops = mta.db.prepare('SELECT list_id AS listId, active FROM stop').all();
     expect(stops).toEqual(expected.map(() => ({ listId: 0, active: 1 })));
     expect(harness.sent.mta).toContainEqual({ type: 'stops' });
+  });
+
+  it('a domain that does not exist ends mail only when it did not a day before either', async () => {
+    const day = 24 * 3_600_000;
+    const { jobId } = await campaign(3);
+    const now = Date.now();
+    // One address's bounces, by three mails.
+    const bounces = [now - day + 1000, now, now + 1000].map((at) => ({
+      recipient: 'gone@nowhere.example',
+      at,
+    }));
+    const mails = mta.queued(jobId);
+    const settle = (n: number): number =>
+      mta.settle(jobId, mails[n]!, { ...bounces[n], kind: 'bounced', reason: 'unknown-host' });
+    settle(0);
+    settle(1);
+    await folded();
+    expect(harness.db.select().from(suppressions).all()).toEqual([]);
+    const ledgerId = settle(2);
+    await folded();
+    expect(harness.db.select().from(suppressions).all()).toMatchObject([
+      { email: 'gone@nowhere.example', reason: 'unknown-host', scope: 'all', origin: 'bounce', ledgerId },
+    ]);
   });
 
   it('a complaint ends marketing mail to that person, and only that', async () => {
