@@ -5,6 +5,7 @@
  *   const lists = resource((signal) => api.get<Page<List>>('/lists', { q: query.get('q') }, signal));
  *   {#if lists.error}<ProblemNotice problem={lists.error} retry={lists.reload} />{:else if lists.data}…
  */
+import { untrack } from 'svelte';
 import { ApiProblem } from './api.ts';
 import { live } from './live.svelte.ts';
 
@@ -68,6 +69,8 @@ export function resource<T>(fetcher: (signal: AbortSignal) => Promise<T>): Resou
     reload: run,
     set(value) {
       data = value;
+      // An answer that is on its way may be older than this event and would undo it: ask again.
+      if (busy) untrack(run);
     },
   };
 }
