@@ -15,9 +15,9 @@ import { Jobs } from './jobs.ts';
 import { judge } from './outcome.ts';
 import { isExpired } from './retry.ts';
 import {
+  STOPPED,
   type SuppressedVerdict,
   settlementOf,
-  stoppedVerdict,
   synthetic,
   unsendableVerdict,
   type Verdict,
@@ -525,14 +525,19 @@ export class Dispatcher implements CourierOwner {
   }
 
   #settleStopped(bucket: Bucket, row: QueueRow): boolean {
-    const verdict = stoppedVerdict(row, this.#stops);
-    if (verdict) this.#settle(bucket, row, verdict);
-    return verdict !== undefined;
+    const stop = this.#stops.match(row.address, row.listId);
+    if (stop) this.#settle(bucket, row, STOPPED, undefined, stop.erased);
+    return stop !== undefined;
   }
 
-  #settle(bucket: Bucket, row: QueueRow, verdict: Verdict | SuppressedVerdict, where?: Where): void {
+  #settle(
+    bucket: Bucket,
+    row: QueueRow,
+    verdict: Verdict | SuppressedVerdict,
+    where?: Where,
+    erased = false,
+  ): void {
     this.#throughput.count();
-    const erased = this.#stops.match(row.address, row.listId)?.erased;
     const { retry } = this.#settings!;
     this.#commit.add(
       settlementOf({ bucket, row, verdict, where, erased, retry, now: Date.now(), random: Math.random() }),

@@ -2,7 +2,6 @@
 import { parseAddress } from '../message/address.ts';
 import type { QueueRow } from '../spool/claim.ts';
 import type { Settlement } from '../spool/settle.ts';
-import type { Stops } from '../spool/stops.ts';
 import type { Reason, RetrySettings } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import type { Judgement } from './outcome.ts';
@@ -30,12 +29,13 @@ export function synthetic<K extends Verdict['kind'] | 'suppressed'>(
   return { kind, reason, phase: 'none', code: 0, status, reply, ms: 0 };
 }
 
-/** The person unsubscribed, or was erased, before the mail left; undefined: it may go. */
-export function stoppedVerdict(row: QueueRow, stops: Stops): SuppressedVerdict | undefined {
-  return stops.match(row.address, row.listId)
-    ? synthetic('suppressed', 'unsubscribed', '', 'The recipient unsubscribed before this mail left')
-    : undefined;
-}
+/** Of somebody who unsubscribed, or was erased, before the mail left. */
+export const STOPPED: SuppressedVerdict = synthetic(
+  'suppressed',
+  'unsubscribed',
+  '',
+  'The recipient unsubscribed before this mail left',
+);
 
 /** A mail that cannot be sent at all: content that does not compile, an address that is none. */
 export function unsendableVerdict(row: QueueRow, bucket: Bucket): Verdict | undefined {
