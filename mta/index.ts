@@ -17,8 +17,20 @@ export type { SandboxMail } from './sandbox/mailbox.ts';
 export { openSandboxMail } from './sandbox/mailbox.ts';
 export type { MtaHandle } from './spawn.ts';
 export { spawnMta } from './spawn.ts';
-export type { LedgerFilter, Spool } from './spool/api.ts';
+export type { ControlInput, LedgerFilter, Spool } from './spool/api.ts';
 export { openSpool } from './spool/open.ts';
 export { scrubFile } from './spool/scrub.ts';
 export type * from './types.ts';
-export { CONTENT_ERRORS, DELIVERY_CLASSES, LEDGER_KINDS, PHASES, REASONS, WAIT_REASONS } from './types.ts';
+export {
+  CONTENT_ERRORS,
+  CONTROL_ACTIONS,
+  CONTROL_SCOPES,
+  DELIVERY_CLASSES,
+  LEDGER_KINDS,
+  MTA_PROBLEMS,
+  PHASES,
+  REASONS,
+  TLS_MODES,
+  TLS_POLICY_NAMES,
+  WAIT_REASONS,
+} from './types.ts';

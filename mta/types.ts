@@ -118,6 +118,8 @@ export interface JobInput {
   ref: string;
   class: DeliveryClass;
   content: ContentSource;
+  /** IP pool; absent: the sending domain's, else the class's, else the system chooses the address */
+  poolId?: number | undefined;
 }
 
 /** One recipient to enqueue. */
@@ -237,6 +239,8 @@ export interface LedgerRow {
   sourceIp: string;
   /** 'TLSv1.3 TLS_AES_256_GCM_SHA384', '' for clear text */
   tls: string;
+  /** what decided about TLS, a `TlsPolicyName`; '' when no session was opened */
+  tlsPolicy: TlsPolicyName | '';
   /** ms from MAIL FROM (or the connection's start) to the outcome */
   ms: number;
   /** clicked: the link's index, else -1 */
@@ -271,21 +275,200 @@ export interface Route {
 export interface RelayHost {
   host: string;
   port: number;
+  /** share of the mail, default 1; 0 is a spare that is used when no other is up */
   weight?: number | undefined;
   /** default opportunistic */
-  tls?: 'none' | 'opportunistic' | 'required' | 'verified' | undefined;
+  tls?: TlsMode | undefined;
   user?: string | undefined;
   password?: string | undefined;
   /** parallel connections, default 20 */
   connections?: number | undefined;
+  /** messages per second over all connections, default: no limit */
+  ratePerSecond?: number | undefined;
+  /** default 1000 */
+  messagesPerConnection?: number | undefined;
+  /** PEM certificates to trust instead of the built-in ones (`verified`) */
+  ca?: string | undefined;
+  /** PEM; shown to the relay when it asks for a client certificate */
+  clientCertificate?: { cert: string; key: string } | undefined;
+}
+
+/** `verified` also checks the certificate against the host's name; `required` only that it is encrypted. */
+export const TLS_MODES = ['none', 'opportunistic', 'required', 'verified'] as const;
+export type TlsMode = (typeof TLS_MODES)[number];
+
+/** What decided how a session is encrypted: a setting's mode, or the recipient domain's own policy. */
+export const TLS_POLICY_NAMES = [...TLS_MODES, 'mta-sts', 'dane'] as const;
+export type TlsPolicyName = (typeof TLS_POLICY_NAMES)[number];
+
+/** An administrator's word about mail for a domain; comes before DANE, MTA-STS and the provider's profile. */
+export interface TlsRule {
+  /** a domain, `*.domain` or `*`; the most specific wins */
+  match: string;
+  mode: TlsMode;
+}
+
+/** A local IP that mail leaves by, with the name that its PTR record gives. One address has one EHLO name in all pools. */
+export interface PoolSource {
+  address: string;
+  ehlo: string;
+  /** share of the mail, ≥ 1 */
+  weight: number;
+  /** a new address: a daily cap for each provider that grows (see routing/warm-up.ts) */
+  warmUp?:
+    | { startedAt: number /** mails a day, default DELIVERY.md's */; plan?: number[] | undefined }
+    | undefined;
+}
+
+export interface IpPool {
+  id: number;
+  name: string;
+  sources: PoolSource[];
 }
 
 export interface SendingDomainSettings {
   domain: string;
   /** VERP envelope senders live under it */
   returnPathDomain: string;
-  /** RSA-2048 private keys, PEM (PKCS#8); the first signs */
+  /** Private keys, PEM (PKCS#8), RSA or Ed25519: each of them signs, in this order (RFC 6376 §4, RFC 8463 §3). */
   dkim: { selector: string; privateKey: string }[];
+  poolId?: number | undefined;
+}
+
+/** What an administrator changed of a provider's profile, or a provider of their own (then with `mx` or `domains`). */
+export interface ShapingOverride {
+  provider: string;
+  label?: string | undefined;
+  mx?: string[] | undefined;
+  domains?: string[] | undefined;
+  values: Partial<ShapingValues>;
+  /** replaces all built-in triggers */
+  backoff?: BackoffTrigger[] | undefined;
+}
+
+/** The limits of a provider; hold for each (source, site). Names are those of profiles.json. */
+export interface ShapingValues {
+  connections: number;
+  messagesPerConnection: number;
+  /** messages per second */
+  ratePerSecond: number;
+  newConnectionsPerMinute: number;
+  /** one recipient a message: bounds the messages of a connection as well */
+  recipientsPerConnection: number;
+  /** the connections and the rate are also the cap over all sites and sources of the provider */
+  providerWide: boolean;
+  tlsRequired: boolean;
+  maxMessageBytes: number;
+  /** bulk mail waits in the minutes around the full hour */
+  avoidTopOfHour: boolean;
+  /** share of unknown users (0…1) above which the lane rests for an hour */
+  unknownUserShare: number;
+  /** seconds of rest after a refused or reset connection or a 421 */
+  suspendOnFailedConnection: number;
+}
+
+/** When `match` was seen in `times` replies within `withinSeconds`, do `action` for `forSeconds` (0: until it is undone). */
+export interface BackoffTrigger {
+  /** regular expression on the full reply; never applied to our own synthetic replies */
+  match: string;
+  basis?: 'found' | 'judged' | undefined;
+  times: number;
+  withinSeconds: number;
+  action: BackoffAction;
+  forSeconds: number;
+}
+
+export type BackoffAction =
+  | { type: 'suspend' }
+  | { type: 'rate'; perMinute: number; connections?: number | undefined }
+  | { type: 'connections'; count: number }
+  | { type: 'reconnect' }
+  | { type: 'recipient-only' }
+  | { type: 'pause-sending-domain' };
+
+/** An automatic back-off that holds now; kept in spool.db, so that a restart forgets none. */
+export interface Throttle {
+  id: number;
+  kind: 'suspend' | 'rate' | 'connections' | 'sending-domain';
+  /** source address, '' when the system chooses it; for `sending-domain` '' */
+  source: string;
+  /** the site's key; for `sending-domain` '' */
+  site: string;
+  provider: string;
+  /** only of kind `sending-domain`: mail from it to the provider waits */
+  sendingDomain: string;
+  perMinute: number | null;
+  connections: number | null;
+  since: number;
+  /** null: until somebody lifts it */
+  until: number | null;
+  /** what brought it about: the trigger's `match`, `unknown-users` or `failed-connection` */
+  trigger: string;
+  /** how often within the trigger's time */
+  times: number;
+  /** the reply that tripped it */
+  reply: string;
+}
+
+export const CONTROL_SCOPES = [
+  'all',
+  'domain',
+  'site',
+  'provider',
+  'job',
+  'source',
+  'sending-domain',
+] as const;
+export type ControlScope = (typeof CONTROL_SCOPES)[number];
+export const CONTROL_ACTIONS = ['pause', 'bounce', 'reroute', 'retry'] as const;
+export type ControlActionName = (typeof CONTROL_ACTIONS)[number];
+
+/**
+ * What an operator has ordered. `pause` and `reroute` hold until `until` or until they are removed; `bounce` and `retry` are
+ * done once, with what is queued at that moment, and then count what they touched.
+ */
+export interface Control {
+  id: number;
+  scope: ControlScope;
+  /** a domain, a site's key, a provider, a job's id, a source's address, a sending domain; '' with `all` */
+  value: string;
+  action: ControlActionName;
+  /** reroute: the mail leaves by this route (its id) or by this pool */
+  routeId: number | null;
+  poolId: number | null;
+  reason: string;
+  by: string;
+  createdAt: number;
+  until: number | null;
+  /** `done`: bounce and retry that have touched everything */
+  state: 'active' | 'done';
+  affected: number;
+}
+
+/** How a new source's sending to a provider grows: one row a (source, provider) that is warming. */
+export interface WarmUpRow {
+  source: string;
+  provider: string;
+  /** YYYY-MM-DD in the settings' time zone */
+  day: string;
+  /** place in the plan, from 0 */
+  step: number;
+  /** mails given to the provider and deferrals among them, that day */
+  sent: number;
+  deferred: number;
+}
+
+/** RFC 8460 §4.3: sessions of a day by policy and result. */
+export interface TlsReportRow {
+  day: string;
+  policyDomain: string;
+  policyType: 'sts' | 'tlsa' | 'no-policy-found';
+  /** the policy's own lines (RFC 8460 policy-string), LF between them */
+  policyString: string;
+  mxHost: string;
+  /** '' for success, else an RFC 8460 §4.3 result type such as `certificate-expired` */
+  result: string;
+  sessions: number;
 }
 
 /** All that the MTA needs to know; published by the server, kept in spool.db. */
@@ -300,6 +483,23 @@ export interface DeliverySettings {
   domains: SendingDomainSettings[];
   routes: Route[];
   retry: RetrySettings;
+  pools?: IpPool[] | undefined;
+  /** the pool of a class when neither the job nor the sending domain names one */
+  classPools?: Partial<Record<DeliveryClass, number>> | undefined;
+  shaping?: ShapingOverride[] | undefined;
+  tls?:
+    | {
+        rules: TlsRule[];
+        /** ask recipients' domains for their MTA-STS policy over HTTPS (RFC 8461) */
+        mtaSts: boolean;
+        /** ask for TLSA records (RFC 7672); without a validating resolver it changes nothing */
+        dane: boolean;
+      }
+    | undefined;
+  /** domains whose old local parts (`a..b`) are sent as typed instead of quoted */
+  rawLocalParts?: string[] | undefined;
+  /** IANA name; days of warm-up and TLS reports; default Asia/Tokyo */
+  timeZone?: string | undefined;
 }
 
 /** Seconds; jitter is a share (0.2 = ±20 %). Defaults: 15 min doubling, cap 4 h, ±20 %, give up after 72 h. */
@@ -314,15 +514,31 @@ export interface RetrySettings {
 export const WAIT_REASONS = [
   'ready',
   'sending',
-  'retry-later',
-  'connection-limit',
   'connecting',
-  'site-dead',
-  'rate-limit',
-  'job-paused',
-  'stopped',
   'resolving',
+  'retry-later',
+  // limits
+  'connection-limit',
+  'connect-rate',
+  'rate-limit',
+  'provider-limit',
+  'reserved',
+  'warm-up',
+  'quiet-minutes',
+  // back-off
+  'suspended',
+  'slowed',
+  'sending-domain-paused',
+  'site-dead',
+  'relay-down',
+  'source-failed',
+  'no-pool',
   'dns-failure',
+  // people
+  'job-paused',
+  'paused-by-operator',
+  'stopped',
+  'disk-full',
 ] as const;
 export type WaitReason = (typeof WAIT_REASONS)[number];
 
@@ -362,7 +578,82 @@ export interface MtaStatus {
     lastReply: string;
     lastReplyAt: number | null;
   }[];
+  /** by site and source, the busiest 200 */
+  sites: SiteStatus[];
+  sources: SourceStatus[];
+  relays: RelayStatus[];
+  problems: MtaProblem[];
   rssMB: number;
+}
+
+/** One lane group of the site screen: a site over one source. */
+export interface SiteStatus {
+  /** `mx:a.example,b.example` or `route:3` */
+  site: string;
+  provider: string;
+  /** '' when the system chooses the address */
+  source: string;
+  waiting: WaitReason;
+  /** epoch ms until which `waiting` holds, null when nobody knows */
+  waitingUntil: number | null;
+  /** buckets with due mail, and how many recipient domains share it */
+  domains: number;
+  inFlight: number;
+  connections: number;
+  /** allowed now (adaptive) and at most (profile and throttle) */
+  connectionsAllowed: number;
+  connectionsLimit: number;
+  ratePerSecond: number | null;
+  /** settled per second over the last ten seconds */
+  perSecond: number;
+  delivered: number;
+  deferred: number;
+  bounced: number;
+  /** the last five that were no delivery, newest first */
+  replies: { at: number; text: string }[];
+}
+
+export interface SourceStatus {
+  address: string;
+  ehlo: string;
+  /** `failed`: it cannot be bound and is out until a test says that it can */
+  state: 'ok' | 'failed';
+  error: string;
+  since: number;
+  connections: number;
+  perSecond: number;
+  warmUps: (WarmUpRow & { cap: number; held: boolean })[];
+}
+
+export interface RelayStatus {
+  routeId: number;
+  host: string;
+  port: number;
+  state: 'up' | 'down' | 'unknown';
+  since: number;
+  error: string;
+  checkedAt: number | null;
+  connections: number;
+  perSecond: number;
+}
+
+/** What an administrator must know of; `value` names it. */
+export const MTA_PROBLEMS = [
+  'disk-full',
+  'spool-locked',
+  'dns-dead',
+  'source-failed',
+  'relay-down',
+  'sending-domain-paused',
+  'pool-missing',
+  'clock-set-back',
+] as const;
+export interface MtaProblem {
+  code: (typeof MTA_PROBLEMS)[number];
+  value: string;
+  since: number;
+  /** English, for logs and programs */
+  detail: string;
 }
 
 /** Parent (server) → child (MTA). */
@@ -371,6 +662,7 @@ export type ToMta =
   | { type: 'settings' }
   | { type: 'job'; jobId: number }
   | { type: 'stops' }
+  | { type: 'control' }
   | { type: 'drain' };
 
 /** Child (MTA) → parent (server). */

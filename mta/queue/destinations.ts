@@ -3,8 +3,7 @@ import { resolveMx } from '../routing/mx.ts';
 import { matchRoute, relayHosts } from '../routing/routes.ts';
 import type { HostTarget, MxOutcome } from '../routing/types.ts';
 import { profileFor } from '../shaping/profiles.ts';
-import type { TlsMode } from '../smtp/types.ts';
-import type { Reason, Route } from '../types.ts';
+import type { Reason, Route, TlsMode } from '../types.ts';
 
 /** Everything about a site that its couriers need; `key` is what domains share. */
 export interface SiteSpec {

@@ -189,6 +189,10 @@ export class Dispatcher implements CourierOwner {
       inFlight: this.#claimed.size,
       connections,
       lines: statusLines(this.#buckets.values(), this.#stopped, now),
+      sites: [],
+      sources: [],
+      relays: [],
+      problems: [],
       rssMB: Math.round(process.memoryUsage.rss() / 1_048_576),
     };
   }

@@ -2,7 +2,7 @@
 import { parseAddress } from '../message/address.ts';
 import type { QueueRow } from '../spool/claim.ts';
 import type { Settlement } from '../spool/settle.ts';
-import type { Reason, RetrySettings } from '../types.ts';
+import type { Reason, RetrySettings, TlsPolicyName } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import type { Judgement } from './outcome.ts';
 import { nextAttempt } from './retry.ts';
@@ -15,6 +15,7 @@ export interface Where {
   mx: string;
   sourceIp: string;
   tls: string;
+  tlsPolicy?: TlsPolicyName | undefined;
 }
 
 const NOWHERE: Where = { mx: '', sourceIp: '', tls: '' };
@@ -101,6 +102,7 @@ export function settlementOf(input: SettlementInput): Settlement {
       mx: where.mx,
       sourceIp: where.sourceIp,
       tls: where.tls,
+      tlsPolicy: where.tlsPolicy ?? '',
       ms: verdict.ms,
       link: -1,
       ip: '',

@@ -2,28 +2,12 @@
  * What is known of each provider (profiles.json; numbers of DELIVERY.md). Every number carries where it comes from:
  * `found` in public sources, or `judged` by us, which the UI must call a starting value.
  */
+import type { BackoffTrigger } from '../types.ts';
 import profilesData from './profiles.json' with { type: 'json' };
 
 export interface Sourced<T> {
   value: T;
   basis: 'found' | 'judged';
-}
-
-/** When `match` was seen in `times` replies within `withinSeconds`, do `action` for `forSeconds` (0: until it is undone). */
-export interface BackoffTrigger {
-  /** regular expression on the full reply; never applied to our own synthetic replies */
-  match: string;
-  basis: 'found' | 'judged';
-  times: number;
-  withinSeconds: number;
-  action:
-    | { type: 'suspend' }
-    | { type: 'rate'; perMinute: number; connections?: number }
-    | { type: 'connections'; count: number }
-    | { type: 'reconnect' }
-    | { type: 'recipient-only' }
-    | { type: 'pause-sending-domain' };
-  forSeconds: number;
 }
 
 /** A profile as it stands in profiles.json. */

@@ -2,11 +2,11 @@
 import { isIP } from 'node:net';
 import tls from 'node:tls';
 import ipaddr from 'ipaddr.js';
-import type { Phase } from '../types.ts';
+import type { Phase, TlsMode } from '../types.ts';
 import { NO_CAPABILITIES, parseCapabilities } from './capabilities.ts';
 import { type Answer, Channel, type LostInfo, PHASE_OF, type Wait } from './channel.ts';
 import { ClientSession } from './client.ts';
-import type { Capabilities, OpenOutcome, Reply, SessionOptions, TlsMode } from './types.ts';
+import type { Capabilities, OpenOutcome, Reply, SessionOptions } from './types.ts';
 
 /** Why an opening ended; `handshake`: the server may still be reached without TLS. */
 interface Failure {

@@ -2,7 +2,7 @@
  * The words of the SMTP client. A session speaks with one server over one connection; a transaction is one mail to
  * one recipient. Times are milliseconds.
  */
-import type { Phase } from '../types.ts';
+import type { Phase, TlsMode } from '../types.ts';
 
 /** A complete reply (RFC 5321 §4.2). */
 export interface Reply {
@@ -13,9 +13,6 @@ export interface Reply {
   /** every line as it came, code included, joined with LF; control characters replaced */
   readonly text: string;
 }
-
-/** `verified` also checks the certificate against the host's name; `required` only that it is encrypted. */
-export type TlsMode = 'none' | 'opportunistic' | 'required' | 'verified';
 
 /** How long to wait, by what is waited for: the minimums of RFC 5321 §4.5.3.2, except where timeouts.ts says why not. */
 export interface Timeouts {

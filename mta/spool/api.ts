@@ -3,6 +3,9 @@
  * transactions only. Both processes open the file; only the MTA claims and settles.
  */
 import type {
+  Control,
+  ControlActionName,
+  ControlScope,
   DeliveryClass,
   DeliverySettings,
   EnqueueRow,
@@ -13,6 +16,9 @@ import type {
   LedgerKind,
   LedgerRow,
   QueueLine,
+  Throttle,
+  TlsReportRow,
+  WarmUpRow,
 } from '../types.ts';
 
 export interface LedgerFilter {
@@ -24,6 +30,19 @@ export interface LedgerFilter {
   /** epoch ms, inclusive / exclusive */
   from?: number | undefined;
   to?: number | undefined;
+}
+
+/** An order; see `Control`. */
+export interface ControlInput {
+  scope: ControlScope;
+  value: string;
+  action: ControlActionName;
+  routeId?: number | undefined;
+  poolId?: number | undefined;
+  reason: string;
+  by: string;
+  /** epoch ms, pause and reroute only; absent: until it is removed */
+  until?: number | undefined;
 }
 
 export interface Spool {
@@ -69,6 +88,22 @@ export interface Spool {
   /** Emergency stop; the MTA must be told by `{type:'settings'}`. Survives restarts. */
   setStopped(stopped: boolean): void;
   stopped(): boolean;
+
+  /** Durable when it returns; the MTA must be told by `{type:'control'}`. Answers its id. */
+  addControl(input: ControlInput): number;
+  /** Takes a pause or a reroute back, or forgets one that is done; false: there is none. */
+  removeControl(id: number): boolean;
+  /** Newest first: all that are active, and the last 50 that are done. */
+  controls(): Control[];
+  /** Back-offs that hold now. */
+  throttles(): Throttle[];
+  /** Lets mail flow again before its time; false: there is none. The MTA must be told by `{type:'control'}`. */
+  liftThrottle(id: number): boolean;
+  warmUps(): WarmUpRow[];
+  /** A source starts its warm-up anew, for one provider or for all. */
+  resetWarmUp(source: string, provider?: string): void;
+  /** Days as YYYY-MM-DD, both inclusive. */
+  tlsReport(from: string, to: string): TlsReportRow[];
 
   /** What is queued, by domain and class, without the live part. */
   queueLines(

@@ -5,12 +5,13 @@ import type { LedgerFilter } from './api.ts';
 /** In the order of the columns, as a positional insert is the fastest. */
 const INSERT = `INSERT INTO ledger
   (at, kind, job_id, delivery_id, subscriber_id, list_id, recipient, domain, provider, attempt, code, status, reason,
-   phase, reply, mx, source_ip, tls, ms, link, ip, user_agent)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+   phase, reply, mx, source_ip, tls, tls_policy, ms, link, ip, user_agent)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** Columns under the names of `LedgerRow`. */
 const ROW = `id, at, kind, job_id AS jobId, delivery_id AS deliveryId, subscriber_id AS subscriberId, list_id AS listId,
-  recipient, domain, provider, attempt, code, status, reason, phase, reply, mx, source_ip AS sourceIp, tls, ms, link,
+  recipient, domain, provider, attempt, code, status, reason, phase, reply, mx, source_ip AS sourceIp, tls,
+  tls_policy AS tlsPolicy, ms, link,
   ip, user_agent AS userAgent`;
 
 /** Longer replies are cut: a hostile server must not fill the disk. */
@@ -39,6 +40,7 @@ export function ledgerWriter(db: Database): (row: Omit<LedgerRow, 'id'>) => numb
       row.mx,
       row.sourceIp,
       row.tls,
+      row.tlsPolicy,
       row.ms,
       row.link,
       row.ip,
@@ -61,6 +63,7 @@ export function eventRow(event: LedgerEvent): Omit<LedgerRow, 'id'> {
     mx: '',
     sourceIp: '',
     tls: '',
+    tlsPolicy: '',
     ms: 0,
     userAgent: event.userAgent.slice(0, 300),
   };

@@ -12,6 +12,7 @@ import type {
 } from '../types.ts';
 import type { LedgerFilter, Spool } from './api.ts';
 import { eventRow, LedgerReader, ledgerWriter } from './ledger.ts';
+import { createOrders } from './orders.ts';
 import { addressHash, pruneStops } from './stops.ts';
 
 const JOB = `id, ref, state, cursor, sealed, enqueued, settled, delivered, bounced, suppressed`;
@@ -35,11 +36,11 @@ export function createSpool(db: Database): Spool {
   const getMeta = db.prepare('SELECT value FROM meta WHERE key = ?').pluck();
   const setMeta = db.prepare('UPDATE meta SET value = ? WHERE key = ?');
   const insertJob = db.prepare(
-    `INSERT INTO job (ref, class, content, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (ref) DO NOTHING`,
+    `INSERT INTO job (ref, class, content, created_at, pool_id) VALUES (?, ?, ?, ?, ?) ON CONFLICT (ref) DO NOTHING`,
   );
   const jobById = db.prepare(`SELECT ${JOB} FROM job WHERE id = ?`);
   const jobByRef = db.prepare(`SELECT ${JOB} FROM job WHERE ref = ?`);
-  const setState = db.prepare(`UPDATE job SET state = ? WHERE id = ? AND state <> 'cancelled'`);
+  const setState = db.prepare(`UPDATE job SET state = ?, touched = ? WHERE id = ? AND state <> 'cancelled'`);
   const sealJob = db.prepare('UPDATE job SET sealed = 1 WHERE id = ?');
   const advance = db.prepare('UPDATE job SET cursor = ?, enqueued = enqueued + ? WHERE id = ?');
   const bucketOf = db
@@ -120,6 +121,10 @@ export function createSpool(db: Database): Spool {
     upsertStop.run(addressHash(address), listId, nextSeq.get(), active ? 1 : 0, erased ? 1 : 0, now);
   });
 
+  const changeState = db.transaction((jobId: number, state: JobState) => {
+    setState.run(state, nextSeq.get(), jobId);
+  });
+
   const record = db.transaction((events: LedgerEvent[]): number => {
     let last = 0;
     for (const event of events) last = write(eventRow(event));
@@ -167,13 +172,15 @@ export function createSpool(db: Database): Spool {
   });
 
   return {
+    ...createOrders(db),
+
     createJob(input: JobInput): number {
-      insertJob.run(input.ref, input.class, JSON.stringify(input.content), Date.now());
+      insertJob.run(input.ref, input.class, JSON.stringify(input.content), Date.now(), input.poolId ?? null);
       return job(jobByRef.get(input.ref))!.id;
     },
     enqueue: (jobId, chunk) => enqueue.immediate(jobId, chunk.from, chunk.to, chunk.rows.map(prepare)),
     seal: (jobId) => void sealJob.run(jobId),
-    setJobState: (jobId: number, state: JobState) => void setState.run(state, jobId),
+    setJobState: (jobId: number, state: JobState) => changeState.immediate(jobId, state),
     job: (jobId) => job(jobById.get(jobId)),
     jobByRef: (ref) => job(jobByRef.get(ref)),
 

@@ -103,4 +103,69 @@ export const MIGRATIONS: string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX stop_seq ON stop (seq);
   `,
+  // Pools, controls, throttles, warm-up, TLS. `meta.orders` grows with each change that the server makes to control or
+  // throttle, `job.touched` (from meta.seq) with each change of a job's state: the MTA reads only what is new.
+  `
+  INSERT INTO meta VALUES ('orders', 0);
+  ALTER TABLE job ADD COLUMN pool_id INTEGER;
+  ALTER TABLE job ADD COLUMN touched INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX job_touched ON job (touched);
+  ALTER TABLE ledger ADD COLUMN tls_policy TEXT NOT NULL DEFAULT '';
+
+  CREATE TABLE control (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    scope TEXT NOT NULL,
+    value TEXT NOT NULL,
+    action TEXT NOT NULL,
+    route_id INTEGER,
+    pool_id INTEGER,
+    reason TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    until INTEGER,
+    state TEXT NOT NULL DEFAULT 'active',
+    affected INTEGER NOT NULL DEFAULT 0,
+    -- the newest queue row when it was ordered: bounce and retry touch nothing that came later
+    last_queue_id INTEGER NOT NULL
+  );
+  CREATE INDEX control_active ON control (id) WHERE state = 'active';
+
+  CREATE TABLE throttle (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    site TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    sending_domain TEXT NOT NULL,
+    per_minute INTEGER,
+    connections INTEGER,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    cause TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    reply TEXT NOT NULL,
+    UNIQUE (kind, source, site, provider, sending_domain)
+  );
+
+  CREATE TABLE warm_up (
+    source TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    day TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    sent INTEGER NOT NULL,
+    deferred INTEGER NOT NULL,
+    PRIMARY KEY (source, provider)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE tls_report (
+    day TEXT NOT NULL,
+    policy_domain TEXT NOT NULL,
+    policy_type TEXT NOT NULL,
+    policy_string TEXT NOT NULL,
+    mx_host TEXT NOT NULL,
+    result TEXT NOT NULL,
+    sessions INTEGER NOT NULL,
+    PRIMARY KEY (day, policy_domain, policy_type, mx_host, result)
+  ) WITHOUT ROWID;
+  `,
 ];

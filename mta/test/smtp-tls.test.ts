@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { selfSignedCertificate } from '../sandbox/certificate.ts';
 import { openSession } from '../smtp/session.ts';
-import type { TlsMode } from '../smtp/types.ts';
+import type { TlsMode } from '../types.ts';
 import { type Peer, type PeerConnection, type Step, startPeer } from './peer.ts';
 import { COMMANDS, GREETING, mail, open, options, PIPELINING, TAKEN } from './smtp-helpers.ts';
 

@@ -68,6 +68,7 @@ function settlement(claims: Claims, id: number, kind: LedgerKind, attempts = 0):
       mx: 'mx.example.com',
       sourceIp: '127.0.0.1',
       tls: '',
+      tlsPolicy: '',
       ms: 3,
       link: -1,
       ip: '',

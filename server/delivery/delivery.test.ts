@@ -137,6 +137,10 @@ describe('queues', () => {
       mode: 'sandbox',
       perSecond: 12.5,
       inFlight: 1,
+      sites: [],
+      sources: [],
+      relays: [],
+      problems: [],
       connections: 1,
       rssMB: 80.4,
       lines: [

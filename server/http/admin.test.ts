@@ -133,6 +133,10 @@ describe('probes', () => {
       inFlight: 3,
       connections: 2,
       lines: [],
+      sites: [],
+      sources: [],
+      relays: [],
+      problems: [],
       rssMB: 50,
     };
     const second = await scrape();

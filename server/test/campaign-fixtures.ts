@@ -147,6 +147,7 @@ export class FakeMta {
           mx: '',
           sourceIp: '',
           tls: '',
+          tlsPolicy: '',
           ms: 1,
           link: -1,
           ip: '',
