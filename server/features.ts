@@ -3,6 +3,7 @@ import { importRoutes } from './audience/imports/routes.ts';
 import { audienceRoutes } from './audience/routes.ts';
 import { campaignRoutes } from './campaigns/routes.ts';
 import { deliveryRoutes } from './delivery/routes.ts';
+import { sendingDomainRoutes } from './delivery/sending-domain-routes.ts';
 import type { Routes } from './deps.ts';
 import { suppressionRoutes } from './suppression/routes.ts';
 import { trackingRoutes } from './tracking/routes.ts';
@@ -14,6 +15,7 @@ export const features: Routes[] = [
   suppressionRoutes,
   campaignRoutes,
   deliveryRoutes,
+  sendingDomainRoutes,
 ];
 /** on the public port */
 export const publicFeatures: Routes[] = [trackingRoutes];

@@ -5,7 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import type { Static } from 'typebox';
 import { dkimRecordValue } from '../../mta/index.ts';
-import type { DnsRecord } from './schemas.ts';
+import type { DnsRecord } from './sending-domain-schemas.ts';
 
 export type RecordPurpose = 'dkim' | 'spf' | 'dmarc' | 'return-path-mx' | 'return-path-spf';
 export interface WantedRecord {

@@ -7,7 +7,7 @@ import type { Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
 import { checkRecords, type DnsLookup } from './dns-check.ts';
 import { type DomainNames, showRecords, wantedRecords } from './dns-records.ts';
-import type { SendingDomain } from './schemas.ts';
+import type { SendingDomain } from './sending-domain-schemas.ts';
 
 type Row = typeof sendingDomains.$inferSelect;
 type Context = Pick<Deps, 'db' | 'spool'>;

@@ -12,7 +12,7 @@ import { ImportState, TimelineEntry } from '../../../server/audience/schemas.ts'
 import { ROLES, SCOPES } from '../../../server/auth/permissions.ts';
 import { FINDINGS } from '../../../server/campaigns/preflight.ts';
 import { Audience, CampaignState } from '../../../server/campaigns/schemas.ts';
-import { DnsRecord } from '../../../server/delivery/schemas.ts';
+import { DnsRecord } from '../../../server/delivery/sending-domain-schemas.ts';
 import { ERRORS, FIELD_ERRORS, IMPORT_ERRORS } from '../../../server/errors.ts';
 import { fill, flatten, placeholders } from '../lib/message.ts';
 import en from './en.json' with { type: 'json' };

@@ -1,4 +1,4 @@
-import type { SendingDomain } from '../../../../server/delivery/schemas.ts';
+import type { SendingDomain } from '../../../../server/delivery/sending-domain-schemas.ts';
 
 /** How far a domain is: `ready` when every record that providers demand is right. */
 export function standing(domain: SendingDomain): {
