@@ -9,4 +9,4 @@ import type { Queues } from './delivery/schemas.ts';
 export type LiveEvent =
   | { type: 'import'; data: Import }
   | { type: 'campaign'; data: CampaignSummary }
-  | { type: 'queues'; data: Omit<Queues, 'items'> };
+  | { type: 'queues'; data: Queues };

@@ -80,6 +80,16 @@ export const Settings = Type.Object({
     jitter: Type.Number(),
     giveUp: Type.Integer(),
   }),
+  /** the IP pool of a class when neither campaign nor sending domain names one; null: the system chooses the address */
+  classPools: Type.Object({
+    transactional: Nullable(Id),
+    test: Nullable(Id),
+    bulk: Nullable(Id),
+  }),
+  /** whether recipients' domains are asked for their own TLS policies (RFC 8461, RFC 7672) */
+  tls: Type.Object({ mtaSts: Type.Boolean(), dane: Type.Boolean() }),
+  /** domains whose old local parts (`a..b`) are sent as typed instead of quoted */
+  rawLocalParts: Type.Array(Type.String()),
 });
 export type Settings = Static<typeof Settings>;
 export const SettingsPatch = Type.Object({
@@ -95,6 +105,18 @@ export const SettingsPatch = Type.Object({
       giveUp: Type.Integer({ minimum: 60, maximum: 1_209_600 }),
     }),
   ),
+  /** only the named classes change */
+  classPools: Type.Optional(
+    Type.Object({
+      transactional: Type.Optional(Nullable(Id)),
+      test: Type.Optional(Nullable(Id)),
+      bulk: Type.Optional(Nullable(Id)),
+    }),
+  ),
+  tls: Type.Optional(
+    Type.Object({ mtaSts: Type.Optional(Type.Boolean()), dane: Type.Optional(Type.Boolean()) }),
+  ),
+  rawLocalParts: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 500 })),
 });
 
 export const AuditEntry = Type.Object({

@@ -52,6 +52,9 @@ export const Campaign = Type.Object({
   text: Type.String(),
   trackOpens: Type.Boolean(),
   trackClicks: Type.Boolean(),
+  /** the IP pool that it leaves by; null: the sending domain's, else that of bulk mail */
+  poolId: Nullable(Id),
+  poolName: Nullable(Type.String()),
   revision: Type.Integer(),
 });
 export type Campaign = Static<typeof Campaign>;
@@ -66,6 +69,7 @@ const fields = {
   text: Type.String({ maxLength: 1_000_000 }),
   trackOpens: Type.Boolean(),
   trackClicks: Type.Boolean(),
+  poolId: Nullable(Id),
 };
 export const CampaignCreate = Type.Object({
   name: fields.name,

@@ -89,6 +89,7 @@ export function searchDeliveries(
       mx: row.mx,
       sourceIp: row.sourceIp,
       tls: row.tls,
+      tlsPolicy: row.tlsPolicy,
       ms: row.ms,
     };
   });

@@ -1,5 +1,12 @@
 import Type, { type Static } from 'typebox';
+import { TLS_POLICY_NAMES } from '../../mta/index.ts';
 import { Id, Nullable, PageQuery, Time } from '../schemas.ts';
+
+export * from './schemas/ip-pools.ts';
+export * from './schemas/queues.ts';
+export * from './schemas/routes.ts';
+export * from './schemas/shaping.ts';
+export * from './schemas/tls.ts';
 
 export const Delivery = Type.Object({
   id: Id,
@@ -28,7 +35,10 @@ export const Delivery = Type.Object({
   reply: Type.String(),
   mx: Type.String(),
   sourceIp: Type.String(),
+  /** version and cipher, '' for clear text */
   tls: Type.String(),
+  /** what decided about TLS; '' when no session was opened */
+  tlsPolicy: Type.Enum([...TLS_POLICY_NAMES, '']),
   ms: Type.Integer(),
 });
 export type Delivery = Static<typeof Delivery>;
@@ -43,35 +53,6 @@ export const DeliveryQuery = Type.Object({
   from: Type.Optional(Time),
   to: Type.Optional(Time),
 });
-
-export const Queue = Type.Object({
-  domain: Type.String(),
-  provider: Type.String(),
-  class: Type.Union([Type.Literal('transactional'), Type.Literal('test'), Type.Literal('bulk')]),
-  /** the named reason why these mails wait */
-  waiting: Type.String(),
-  queued: Type.Integer(),
-  due: Type.Integer(),
-  inFlight: Type.Integer(),
-  connections: Type.Integer(),
-  oldestAt: Nullable(Time),
-  nextAt: Nullable(Time),
-  lastReply: Type.String(),
-  lastReplyAt: Nullable(Time),
-});
-export const Queues = Type.Object({
-  mode: Type.Union([Type.Literal('sandbox'), Type.Literal('live')]),
-  /** emergency stop is on: nothing leaves */
-  stopped: Type.Boolean(),
-  running: Type.Boolean(),
-  perSecond: Type.Number(),
-  queued: Type.Integer(),
-  inFlight: Type.Integer(),
-  connections: Type.Integer(),
-  rssMB: Type.Integer(),
-  items: Type.Array(Queue),
-});
-export type Queues = Static<typeof Queues>;
 
 export const SandboxMessage = Type.Object({
   id: Id,
@@ -97,31 +78,3 @@ export const SandboxQuery = Type.Object({
   ...PageQuery.properties,
   q: Type.Optional(Type.String({ maxLength: 200 })),
 });
-
-const Tls = Type.Enum(['none', 'opportunistic', 'required', 'verified']);
-const relay = {
-  host: Type.String({ minLength: 1, maxLength: 253 }),
-  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
-  weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-  tls: Type.Optional(Tls),
-  user: Type.Optional(Type.String({ maxLength: 200 })),
-  connections: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
-};
-/** The password is never answered, only whether there is one. */
-export const Route = Type.Object({
-  id: Id,
-  match: Type.String(),
-  relay: Type.Array(Type.Object({ ...relay, hasPassword: Type.Boolean() })),
-  createdAt: Time,
-  updatedAt: Time,
-});
-export type Route = Static<typeof Route>;
-export const RouteCreate = Type.Object({
-  match: Type.String({ minLength: 1, maxLength: 253 }),
-  relay: Type.Optional(
-    Type.Array(Type.Object({ ...relay, password: Type.Optional(Type.String({ maxLength: 200 })) }), {
-      maxItems: 50,
-    }),
-  ),
-});
-export const RoutePatch = Type.Partial(RouteCreate);
