@@ -4,7 +4,16 @@
  * used again after an erasure.
  */
 import { sql } from 'drizzle-orm';
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import {
+  type AnySQLiteColumn,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core';
+import type { BackoffTrigger, RelayHost, ShapingValues } from '../../mta/index.ts';
 
 const id = () => integer('id').primaryKey({ autoIncrement: true });
 const now = sql`(unixepoch('subsec') * 1000)`;
@@ -236,6 +245,8 @@ export const campaigns = sqliteTable(
     listIds: text('list_ids', { mode: 'json' }).$type<number[]>().notNull().default([]),
     trackOpens: integer('track_opens', { mode: 'boolean' }).notNull().default(true),
     trackClicks: integer('track_clicks', { mode: 'boolean' }).notNull().default(true),
+    /** the pool that it leaves by; null: the sending domain's, else the class's */
+    poolId: integer('pool_id').references((): AnySQLiteColumn => ipPools.id, { onDelete: 'set null' }),
     /** grows with every change: an editor that saves an old revision gets 409 */
     revision: integer('revision').notNull().default(1),
     scheduledAt: integer('scheduled_at'),
@@ -358,10 +369,48 @@ export const foldCursors = sqliteTable('fold_cursors', {
 
 // ---- delivery settings (published to the MTA)
 
+/** An EHLO name and a warm-up belong to the address, in whatever pools it is: see `ip_sources`. */
+export const ipPools = sqliteTable('ip_pools', {
+  id: id(),
+  name: text('name').notNull().unique(),
+  sources: text('sources', { mode: 'json' }).$type<{ address: string; weight: number }[]>().notNull(),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
+
+export const ipSources = sqliteTable('ip_sources', {
+  address: text('address').primaryKey(),
+  ehlo: text('ehlo').notNull(),
+  /** null: not warming; `plan` absent: the built-in one */
+  warmUp: text('warm_up', { mode: 'json' }).$type<{ startedAt: number; plan?: number[] | undefined }>(),
+});
+
+/** What was changed of a built-in provider, or a provider of one's own (`mx` and `domains` set). */
+export const shapingOverrides = sqliteTable('shaping_overrides', {
+  provider: text('provider').primaryKey(),
+  label: text('label'),
+  mx: text('mx', { mode: 'json' }).$type<string[]>(),
+  domains: text('domains', { mode: 'json' }).$type<string[]>(),
+  values: text('limit_values', { mode: 'json' }).$type<Partial<ShapingValues>>().notNull().default({}),
+  /** null: the built-in triggers hold */
+  backoff: text('backoff', { mode: 'json' }).$type<BackoffTrigger[]>(),
+  updatedAt: updatedAt(),
+});
+
+export const tlsRules = sqliteTable('tls_rules', {
+  id: id(),
+  match: text('match').notNull().unique(),
+  mode: text('mode', { enum: ['none', 'opportunistic', 'required', 'verified'] }).notNull(),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
+
 export const sendingDomains = sqliteTable('sending_domains', {
   id: id(),
   domain: text('domain').notNull().unique(),
   returnPathDomain: text('return_path_domain').notNull(),
+  /** the pool that mail from it leaves by, unless the campaign names one; null: the class's */
+  poolId: integer('pool_id').references((): AnySQLiteColumn => ipPools.id),
   dkimSelector: text('dkim_selector').notNull(),
   /** PEM, PKCS#8; never leaves by the API */
   dkimPrivateKey: text('dkim_private_key').notNull(),
@@ -378,20 +427,8 @@ export const sendingDomains = sqliteTable('sending_domains', {
 export const routes = sqliteTable('routes', {
   id: id(),
   match: text('match').notNull().unique(),
-  relay: text('relay', { mode: 'json' })
-    .$type<
-      {
-        host: string;
-        port: number;
-        weight?: number;
-        tls?: 'none' | 'opportunistic' | 'required' | 'verified';
-        user?: string;
-        password?: string;
-        connections?: number;
-      }[]
-    >()
-    .notNull()
-    .default([]),
+  /** with passwords and private keys: never answered */
+  relay: text('relay', { mode: 'json' }).$type<RelayHost[]>().notNull().default([]),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
 });
