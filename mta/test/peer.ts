@@ -20,6 +20,10 @@ export interface PeerOptions {
   /** default: a certificate for `mx.test` */
   certificate?: { key: string; cert: string };
   host?: string;
+  /** default: a free one. Mail servers that are found by MX need 25, each on an address of its own (127.x.y.z) */
+  port?: number;
+  /** what every connection beyond the dialogues follows; default: it spoils `done` */
+  others?: Step[];
 }
 
 export interface Peer {
@@ -39,7 +43,7 @@ export interface Peer {
 
 let madeCertificate: { key: string; cert: string } | undefined;
 
-/** One dialogue for each connection, in the order of connecting; further connections are dropped and spoil `done`. */
+/** One dialogue for each connection, in the order of connecting; further ones follow `others` or are dropped and spoil `done`. */
 export async function startPeer(dialogues: Step[][], options: PeerOptions = {}): Promise<Peer> {
   madeCertificate ??= selfSignedCertificate('mx.test');
   const certificate = options.certificate ?? madeCertificate;
@@ -64,7 +68,8 @@ export async function startPeer(dialogues: Step[][], options: PeerOptions = {}):
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     open.add(socket);
     socket.on('close', () => open.delete(socket));
-    const dialogue = dialogues[peer.connections];
+    const scripted = peer.connections < dialogues.length;
+    const dialogue = dialogues[peer.connections] ?? options.others;
     peer.connections += 1;
     if (dialogue === undefined) {
       socket.destroy();
@@ -74,7 +79,7 @@ export async function startPeer(dialogues: Step[][], options: PeerOptions = {}):
     const connection = new PeerConnection(socket, peer, options.split, certificate);
     connection.play(dialogue).then(
       () => {
-        finished += 1;
+        if (scripted) finished += 1;
         if (finished === dialogues.length) resolve();
       },
       (error: Error) => {
@@ -83,7 +88,10 @@ export async function startPeer(dialogues: Step[][], options: PeerOptions = {}):
       },
     );
   });
-  await new Promise<void>((listening) => server.listen(0, options.host ?? '127.0.0.1', listening));
+  await new Promise<void>((listening, failed) => {
+    server.once('error', failed);
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', listening);
+  });
   peer.port = (server.address() as net.AddressInfo).port;
   if (dialogues.length === 0) resolve();
   return peer;
