@@ -1,9 +1,10 @@
 import type { Resolver } from '../routing/dns.ts';
 import { resolveMx } from '../routing/mx.ts';
 import { matchRoute, relayHosts } from '../routing/routes.ts';
+import { decideTls, type TlsDiscovery, type TlsRequirement } from '../routing/tls-policy.ts';
 import type { HostTarget, MxOutcome } from '../routing/types.ts';
 import { profileFor } from '../shaping/profiles.ts';
-import type { Reason, Route, TlsMode } from '../types.ts';
+import type { Reason, Route, TlsMode, TlsRule } from '../types.ts';
 
 /** Everything about a site that its couriers need; `key` is what domains share. */
 export interface SiteSpec {
@@ -20,7 +21,14 @@ export interface SiteSpec {
 }
 
 export type Destination =
-  | { kind: 'site'; spec: SiteSpec; provider: string; until: number }
+  | {
+      kind: 'site';
+      spec: SiteSpec;
+      /** of this domain: domains that share a site may differ in it */
+      tls: TlsRequirement;
+      provider: string;
+      until: number;
+    }
   | {
       kind: 'permanent';
       code: number;
@@ -47,6 +55,9 @@ export interface DestinationOptions {
   selfNames: readonly string[];
   /** ms to wait after a look-up that failed for now */
   probeDelay: number;
+  tlsRules?: readonly TlsRule[] | undefined;
+  /** what the domains themselves ask for, as far as the settings want to know */
+  tlsDiscovery?: TlsDiscovery | undefined;
 }
 
 /** Domain → where its mail goes, by a route or by its MX. Answers are kept until `until`. */
@@ -107,6 +118,7 @@ export class Destinations {
       kind: 'site',
       provider: profileFor({ domain, mxHosts: [] }).provider,
       until: Date.now() + SITE_TTL,
+      tls: decideTls({ domain, relay, rules: this.#options.tlsRules ?? [] }),
       spec: {
         key: `route:${route.id}`,
         hosts: () => relayHosts(route, this.#options.resolver, Math.random),
@@ -120,7 +132,7 @@ export class Destinations {
   }
 
   async #lookUp(domain: string): Promise<Destination> {
-    const { resolver, selfNames, probeDelay } = this.#options;
+    const { resolver, selfNames, probeDelay, tlsRules = [], tlsDiscovery } = this.#options;
     // A route that names the domain may lead to a mail server inside the company; `*` is no such word.
     const route = matchRoute(domain, this.#options.routes);
     const allowPrivate = route !== undefined && route.match !== '*';
@@ -131,13 +143,24 @@ export class Destinations {
         text: `look-up of ${domain} failed: ${String(error)}`,
       }),
     );
-    const now = Date.now();
     if (outcome.kind === 'hosts') {
       const profile = profileFor({ domain, mxHosts: outcome.mxHosts });
+      // A rule comes before what the domain asks for, so nothing needs to be asked then.
+      const asked = matchRoute(domain, tlsRules) ? undefined : await tlsDiscovery?.(domain);
+      const now = Date.now();
+      if (asked?.kind === 'temporary')
+        return { ...asked, provider: profile.provider, until: now + probeDelay };
       return {
         kind: 'site',
         provider: profile.provider,
         until: now + SITE_TTL,
+        tls: decideTls({
+          domain,
+          mxHosts: outcome.mxHosts,
+          rules: tlsRules,
+          tlsRequired: profile.tlsRequired,
+          ...asked,
+        }),
         spec: {
           key: `mx:${outcome.site}`,
           // Equals are shuffled anew for every connection (RFC 5321 §5.1).
@@ -154,6 +177,7 @@ export class Destinations {
       };
     }
     const { provider } = profileFor({ domain, mxHosts: [] });
+    const now = Date.now();
     return outcome.kind === 'permanent'
       ? { ...outcome, provider, until: now + SITE_TTL }
       : { ...outcome, provider, until: now + probeDelay };

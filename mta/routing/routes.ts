@@ -10,9 +10,9 @@ const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const DOMAIN = new RegExp(`^(?:${LABEL}\\.)*${LABEL}$`);
 const MAX_PER_HOST = 4;
 
-/** The most specific route: the domain itself, then the longest `*.suffix`, then `*`. `domain` is an A-label in lower case. */
-export function matchRoute(domain: string, routes: readonly Route[]): Route | undefined {
-  let best: Route | undefined;
+/** The most specific route or rule: the domain itself, then the longest `*.suffix`, then `*`. `domain` is an A-label in lower case. */
+export function matchRoute<T extends { match: string }>(domain: string, routes: readonly T[]): T | undefined {
+  let best: T | undefined;
   let rank = -1;
   for (const route of routes) {
     const { match } = route;
