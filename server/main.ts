@@ -19,7 +19,7 @@ import { Jobs } from './jobs.ts';
 import { LiveHub } from './live.ts';
 import { MtaSupervisor } from './mta-supervisor.ts';
 import { buildPublicApp } from './public.ts';
-import { deliverySettings } from './settings/settings.ts';
+import { deliverySettings } from './settings/publish.ts';
 import { trimHeap } from './trim-heap.ts';
 import { unfinishedImports } from './unfinished.ts';
 import { VERSION } from './version.ts';

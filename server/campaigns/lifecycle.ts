@@ -126,7 +126,8 @@ export function deleteCampaign(deps: Pick<Deps, 'db'>, id: number): void {
 export function duplicateCampaign(deps: Pick<Deps, 'db'>, id: number, createdBy: string): CampaignRow {
   const row = getCampaign(deps.db, id);
   assertAllowed(row.state, 'duplicate');
-  const { subject, fromName, fromAddress, replyTo, html, text, listIds, trackOpens, trackClicks } = row;
+  const { subject, fromName, fromAddress, replyTo, html, text, listIds, trackOpens, trackClicks, poolId } =
+    row;
   return createCampaign(
     deps.db,
     {
@@ -140,6 +141,7 @@ export function duplicateCampaign(deps: Pick<Deps, 'db'>, id: number, createdBy:
       listIds,
       trackOpens,
       trackClicks,
+      poolId,
     },
     createdBy,
   );

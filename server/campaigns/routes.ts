@@ -43,6 +43,7 @@ import {
   editCampaign,
   getCampaign,
   listCampaigns,
+  poolExists,
 } from './store.ts';
 import { sendTest } from './test-send.ts';
 import { detail, summaries } from './view.ts';
@@ -269,7 +270,7 @@ function mayUsePerson({ actor }: FastifyRequest, subscriberId: number | undefine
   throw new AppError('forbidden', 'subscriberId needs audience:read');
 }
 
-/** @throws AppError `value-invalid` for lists that do not exist */
+/** @throws AppError `value-invalid` for lists and pools that do not exist */
 function fieldsOf(deps: Pick<Deps, 'db'>, body: Partial<Campaign>): Partial<CampaignFields> {
   const { from, listIds, ...rest } = body;
   if (listIds) {
@@ -288,7 +289,13 @@ function fieldsOf(deps: Pick<Deps, 'db'>, body: Partial<Campaign>): Partial<Camp
     );
     if (errors.length > 0) throw new AppError('value-invalid', errors[0]!.message, errors);
   }
-  const { name, subject, replyTo, html, text, trackOpens, trackClicks } = rest;
+  const { name, subject, replyTo, html, text, trackOpens, trackClicks, poolId } = rest;
+  if (typeof poolId === 'number' && !poolExists(deps.db, poolId)) {
+    const message = `IP pool ${poolId} does not exist`;
+    throw new AppError('value-invalid', message, [
+      { pointer: '/poolId', code: 'not-found', message, value: poolId },
+    ]);
+  }
   const fields: Partial<CampaignFields> = {
     name,
     subject,
@@ -297,6 +304,7 @@ function fieldsOf(deps: Pick<Deps, 'db'>, body: Partial<Campaign>): Partial<Camp
     text,
     trackOpens,
     trackClicks,
+    poolId,
     fromName: from?.name,
     fromAddress: from?.address,
     listIds: listIds && [...new Set(listIds)],

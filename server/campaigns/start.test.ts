@@ -191,9 +191,6 @@ describe('the check before sending', () => {
       .values({
         domain: 'example.co.jp',
         returnPathDomain: 'bounce.example.co.jp',
-        dkimSelector: 's1',
-        dkimPrivateKey: '',
-        dkimPublicKey: '',
       })
       .run();
     harness.deps.spool.publishSettings({

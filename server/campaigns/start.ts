@@ -90,7 +90,12 @@ export async function startCampaign(
   const content = contentSource(row, findLists(db, row.listIds));
   const compiled = compileContent(content);
   if (!compiled.ok) throw contentInvalid(compiled.errors);
-  const jobId = spool.createJob({ ref: `campaign:${id}:${row.revision}`, class: 'bulk', content });
+  const jobId = spool.createJob({
+    ref: `campaign:${id}:${row.revision}`,
+    class: 'bulk',
+    content,
+    poolId: row.poolId ?? undefined,
+  });
   const audienceMaxId = db.$client
     .prepare('SELECT coalesce(max(id), 0) FROM subscribers')
     .pluck()

@@ -1,6 +1,6 @@
 /** Campaigns as they stand in todoke.db. */
 import { and, desc, eq, getTableColumns, inArray, isNull, lt, or, sql } from 'drizzle-orm';
-import { campaigns } from '../db/schema.ts';
+import { campaigns, ipPools } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
 import { AppError } from '../errors.ts';
 import { assertAllowed, type CampaignAction, type CampaignState } from './state.ts';
@@ -24,6 +24,7 @@ export type CampaignFields = Pick<
   | 'listIds'
   | 'trackOpens'
   | 'trackClicks'
+  | 'poolId'
 >;
 
 export function findCampaign(db: Db, id: number): CampaignRow | undefined {
@@ -155,4 +156,9 @@ export function campaignHeads(db: Db, ids: readonly number[]): CampaignHead[] {
     .from(campaigns)
     .where(inArray(campaigns.id, [...ids]))
     .all();
+}
+
+/** Whether mail can be told to leave by this pool. */
+export function poolExists(db: Db, id: number): boolean {
+  return db.select({ id: ipPools.id }).from(ipPools).where(eq(ipPools.id, id)).get() !== undefined;
 }

@@ -54,6 +54,8 @@ export function sendTest(
     ref: `test:${row.id}:${randomBytes(9).toString('base64url')}`,
     class: 'test',
     content: { ...source, subject: testSubject(row.subject) },
+    // by the way that the campaign will take
+    poolId: row.poolId ?? undefined,
   });
   const rows = to.map(
     (address): EnqueueRow => ({

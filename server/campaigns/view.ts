@@ -1,7 +1,7 @@
 /** Campaigns as the API shows them. */
-import { inArray } from 'drizzle-orm';
+import { eq, inArray } from 'drizzle-orm';
 import type { JobProgress, Spool } from '../../mta/index.ts';
-import { campaignStats } from '../db/schema.ts';
+import { campaignStats, ipPools } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
 import type { Campaign, CampaignSummary, Counts } from './schemas.ts';
 import type { CampaignHead, CampaignRow } from './store.ts';
@@ -90,6 +90,13 @@ export function detail(db: Db, spool: SpoolView, row: CampaignRow): Campaign {
     text: row.text,
     trackOpens: row.trackOpens,
     trackClicks: row.trackClicks,
+    poolId: row.poolId,
+    poolName: poolName(db, row.poolId),
     revision: row.revision,
   };
+}
+
+function poolName(db: Db, id: number | null): string | null {
+  if (id === null) return null;
+  return db.select({ name: ipPools.name }).from(ipPools).where(eq(ipPools.id, id)).get()?.name ?? null;
 }

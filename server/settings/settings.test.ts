@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
-import { sendingDomains } from '../db/schema.ts';
+import { dkimKeys, ipPools, ipSources, sendingDomains } from '../db/schema.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
-import { ehloName, RETRY_DEFAULT } from './settings.ts';
+import { ehloName } from './publish.ts';
+import { RETRY_DEFAULT } from './settings.ts';
 
 let h: Harness;
 afterEach(() => h.close());
@@ -14,17 +15,23 @@ const start = async (env: Record<string, string> = {}) => {
     change: (body: Record<string, unknown>) => call(h.admin, 'PATCH', '/api/v1/settings', headers, body),
   };
 };
-const addDomain = () =>
-  h.db
+const addDomain = () => {
+  const { id } = h.db
     .insert(sendingDomains)
-    .values({
-      domain: 'example.co.jp',
-      returnPathDomain: 'bounce.example.co.jp',
-      dkimSelector: 's1',
-      dkimPrivateKey: 'PEM',
-      dkimPublicKey: 'x',
-    })
+    .values({ domain: 'example.co.jp', returnPathDomain: 'bounce.example.co.jp' })
+    .returning()
+    .get();
+  const key = { sendingDomainId: id, publicKey: 'x' };
+  h.db
+    .insert(dkimKeys)
+    .values([
+      { ...key, selector: 's0', algorithm: 'rsa-2048', privateKey: 'old', state: 'retiring' },
+      { ...key, selector: 'ed1', algorithm: 'ed25519', privateKey: 'PEM ed', state: 'active' },
+      { ...key, selector: 's1', algorithm: 'rsa-2048', privateKey: 'PEM', state: 'active' },
+      { ...key, selector: 's2', algorithm: 'rsa-2048', privateKey: 'next', state: 'pending' },
+    ])
     .run();
+};
 
 test('a new install sends to the sandbox', async () => {
   const { read } = await start();
@@ -34,6 +41,9 @@ test('a new install sends to the sandbox', async () => {
     timeZone: 'Asia/Tokyo',
     delivery: { mode: 'sandbox', locked: false },
     retry: RETRY_DEFAULT,
+    classPools: { transactional: null, test: null, bulk: null },
+    tls: { mtaSts: false, dane: true },
+    rawLocalParts: [],
   });
   expect(h.deps.spool.settings()).toMatchObject({
     mode: 'sandbox',
@@ -67,6 +77,42 @@ test('a change is published to the MTA and stays', async () => {
   });
 });
 
+test('pools of the classes, TLS policies and raw local parts are published; what is not named stays', async () => {
+  const { change } = await start();
+  const pool = h.db
+    .insert(ipPools)
+    .values({ name: 'bulk', sources: [{ address: '127.0.0.2', weight: 1 }] })
+    .returning()
+    .get();
+  h.db.insert(ipSources).values({ address: '127.0.0.2', ehlo: 'a.example.jp' }).run();
+  await change({ classPools: { bulk: pool.id }, tls: { mtaSts: true } });
+  const changed = await change({
+    classPools: { test: pool.id },
+    tls: { dane: false },
+    rawLocalParts: ['docomo.ne.jp', ' 例え.jp', 'DOCOMO.ne.jp'],
+  });
+  expect(changed.body).toMatchObject({
+    classPools: { transactional: null, test: pool.id, bulk: pool.id },
+    tls: { mtaSts: true, dane: false },
+    rawLocalParts: ['docomo.ne.jp', 'xn--r8jz45g.jp'],
+  });
+  expect(h.deps.spool.settings()).toMatchObject({
+    classPools: { test: pool.id, bulk: pool.id },
+    tls: { rules: [], mtaSts: true, dane: false },
+    rawLocalParts: ['docomo.ne.jp', 'xn--r8jz45g.jp'],
+    timeZone: 'Asia/Tokyo',
+    pools: [
+      {
+        id: pool.id,
+        name: 'bulk',
+        sources: [{ address: '127.0.0.2', ehlo: 'a.example.jp', weight: 1 }],
+      },
+    ],
+  });
+  await change({ classPools: { bulk: null } });
+  expect(h.deps.spool.settings()?.classPools).toEqual({ test: pool.id });
+});
+
 test('live delivery needs a sending domain', async () => {
   const { change } = await start();
   const refused = await change({ delivery: { mode: 'live' } });
@@ -86,7 +132,10 @@ test('live delivery needs a sending domain', async () => {
       {
         domain: 'example.co.jp',
         returnPathDomain: 'bounce.example.co.jp',
-        dkim: [{ selector: 's1', privateKey: 'PEM' }],
+        dkim: [
+          { selector: 's1', privateKey: 'PEM' },
+          { selector: 'ed1', privateKey: 'PEM ed' },
+        ],
       },
     ],
   });
@@ -115,6 +164,8 @@ test.each([
   [{ publicUrl: 'javascript:alert(1)' }, '/publicUrl'],
   [{ timeZone: 'Mars/Olympus' }, '/timeZone'],
   [{ retry: { first: 700, cap: 600, jitter: 0.1, giveUp: 3600 } }, '/retry/first'],
+  [{ classPools: { test: null, bulk: 99 } }, '/classPools/bulk'],
+  [{ rawLocalParts: ['docomo.ne.jp', 'no domain'] }, '/rawLocalParts/1'],
 ])('%j is refused at %s and changes nothing', async (body, pointer) => {
   const { read, change } = await start();
   const before = (await read()).text;

@@ -1,16 +1,19 @@
 /** What an administrator sets, with its defaults. What the environment sets wins and cannot be changed here. */
-import { hostname } from 'node:os';
-import { eq, sql } from 'drizzle-orm';
-import type { DeliverySettings, RetrySettings } from '../../mta/index.ts';
-import { createTokenKey } from '../../mta/index.ts';
+import { inArray, sql } from 'drizzle-orm';
+import { DELIVERY_CLASSES, type DeliveryClass, parseAddress, type RetrySettings } from '../../mta/index.ts';
 import type { Settings } from '../auth/schemas.ts';
 import { type Config, PUBLIC_URL_EXPECTED, parsePublicUrl } from '../config.ts';
-import { routes, sendingDomains, settings } from '../db/schema.ts';
+import { ipPools, sendingDomains, settings } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
-import { AppError } from '../errors.ts';
+import { AppError, type FieldErrorCode } from '../errors.ts';
 
 /** 15 minutes doubling up to 4 hours, ±20 %, given up after 72 hours: see shared/DELIVERY.md. */
 export const RETRY_DEFAULT: RetrySettings = { first: 900, cap: 14_400, jitter: 0.2, giveUp: 259_200 };
+
+/** DANE costs a question to the DNS. MTA-STS fetches from the recipients' web servers, which an administrator must have allowed. */
+const TLS_DEFAULT = { mtaSts: false, dane: true };
+
+type ClassPools = Settings['classPools'];
 
 type Stored = Partial<{
   organisation: string;
@@ -18,7 +21,9 @@ type Stored = Partial<{
   timeZone: string;
   deliveryMode: 'sandbox' | 'live';
   retry: RetrySettings;
-  tokenKey: string;
+  classPools: Partial<ClassPools>;
+  tls: Settings['tls'];
+  rawLocalParts: string[];
 }>;
 
 function readStored(db: Db): Stored {
@@ -31,7 +36,8 @@ function readStored(db: Db): Stored {
   );
 }
 
-function store(db: Db, values: Stored): void {
+/** Writes what is there; undefined leaves what was. */
+export function store(db: Db, values: Stored): void {
   for (const [key, value] of Object.entries(values)) {
     if (value === undefined) continue;
     db.insert(settings)
@@ -56,6 +62,9 @@ export function readSettings(db: Db, config: Config): Settings {
       locked: config.delivery !== undefined,
     },
     retry: stored.retry ?? RETRY_DEFAULT,
+    classPools: { transactional: null, test: null, bulk: null, ...stored.classPools },
+    tls: { ...TLS_DEFAULT, ...stored.tls },
+    rawLocalParts: stored.rawLocalParts ?? [],
   };
 }
 
@@ -65,6 +74,9 @@ export interface SettingsChange {
   timeZone?: string | undefined;
   delivery?: { mode: 'sandbox' | 'live' } | undefined;
   retry?: RetrySettings | undefined;
+  classPools?: Partial<Record<DeliveryClass, number | null | undefined>> | undefined;
+  tls?: { mtaSts?: boolean | undefined; dane?: boolean | undefined } | undefined;
+  rawLocalParts?: string[] | undefined;
 }
 
 /**
@@ -116,6 +128,9 @@ export function changeSettings(db: Db, config: Config, change: SettingsChange): 
         timeZone: change.timeZone,
         deliveryMode: mode === before.delivery.mode ? undefined : mode,
         retry: change.retry,
+        classPools: change.classPools && { ...before.classPools, ...checkPools(db, change.classPools) },
+        tls: change.tls && { ...before.tls, ...given(change.tls) },
+        rawLocalParts: change.rawLocalParts && checkDomains(change.rawLocalParts),
       });
       return readSettings(db, config);
     },
@@ -123,46 +138,31 @@ export function changeSettings(db: Db, config: Config, change: SettingsChange): 
   );
 }
 
-/** All that the MTA must know. Makes the key of the tokens at the first call: links in sent mail depend on it for ever. */
-export function deliverySettings(db: Db, config: Config): DeliverySettings {
-  const current = readSettings(db, config);
-  return {
-    mode: current.delivery.mode,
-    publicUrl: current.publicUrl,
-    tokenKey: tokenKey(db),
-    ehloName: ehloName(current.publicUrl, hostname()),
-    domains: db
-      .select()
-      .from(sendingDomains)
-      .all()
-      .map((row) => ({
-        domain: row.domain,
-        returnPathDomain: row.returnPathDomain,
-        dkim: [{ selector: row.dkimSelector, privateKey: row.dkimPrivateKey }],
-      })),
-    routes: db
-      .select()
-      .from(routes)
-      .all()
-      .map((row) => ({ id: row.id, match: row.match, relay: row.relay.length > 0 ? row.relay : undefined })),
-    retry: current.retry,
-  };
+/** Without what was left out, which a spread would write as undefined. */
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
-function tokenKey(db: Db): string {
-  const row = db.select().from(settings).where(eq(settings.key, 'tokenKey')).get();
-  if (row) return row.value as string;
-  const key = createTokenKey();
-  store(db, { tokenKey: key });
-  return key;
+function checkPools(db: Db, classPools: NonNullable<SettingsChange['classPools']>): Partial<ClassPools> {
+  const ids = Object.values(classPools).filter((id) => typeof id === 'number');
+  const known = db.select({ id: ipPools.id }).from(ipPools).where(inArray(ipPools.id, ids)).all();
+  for (const name of DELIVERY_CLASSES) {
+    const id = classPools[name];
+    if (typeof id !== 'number' || known.some((pool) => pool.id === id)) continue;
+    throw invalid(`/classPools/${name}`, `names IP pool ${id}, which does not exist`, id, 'not-found');
+  }
+  return given(classPools);
 }
 
-/** EHLO wants a full domain name (RFC 5321 §4.1.1.1): the public host's if it has one, else the machine's. */
-export function ehloName(publicUrl: string, machine: string): string {
-  const host = new URL(publicUrl).hostname;
-  const isName = (name: string) => /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+$/i.test(name);
-  if (isName(host)) return host;
-  return isName(machine) ? machine : 'localhost.localdomain';
+/** As A-labels, each once. */
+function checkDomains(typed: string[]): string[] {
+  const domains = typed.map((name, index) => {
+    const parsed = parseAddress(`x@${name.trim()}`);
+    if (!parsed.ok)
+      throw invalid(`/rawLocalParts/${index}`, 'should be a domain such as docomo.ne.jp', name, 'domain');
+    return parsed.domain;
+  });
+  return [...new Set(domains)];
 }
 
 function isTimeZone(name: string): boolean {
@@ -174,10 +174,13 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-function invalid(pointer: string, message: string, value: unknown): AppError {
-  return new AppError('value-invalid', `${pointer.slice(1)} ${message}`, [
-    { pointer, code: 'value-invalid', message, value },
-  ]);
+function invalid(
+  pointer: string,
+  message: string,
+  value: unknown,
+  code: FieldErrorCode = 'value-invalid',
+): AppError {
+  return new AppError('value-invalid', `${pointer.slice(1)} ${message}`, [{ pointer, code, message, value }]);
 }
 
 function locked(pointer: string, variable: string, value: unknown): AppError {

@@ -24,7 +24,7 @@ import type { JobRef } from '../jobs.ts';
 import { LiveHub } from '../live.ts';
 import { createLogger } from '../log.ts';
 import { buildPublicApp } from '../public.ts';
-import { deliverySettings } from '../settings/settings.ts';
+import { deliverySettings } from '../settings/publish.ts';
 
 export const TEST_PASSWORD = 'a good password';
 /** Any parameters verify; these take a millisecond. */
