@@ -1,13 +1,6 @@
-/** DKIM (RFC 6376): RSA-2048 keys, relaxed/relaxed rsa-sha256 signatures made in the thread pool. */
-import { createPrivateKey, generateKeyPair, hash, sign } from 'node:crypto';
+/** DKIM (RFC 6376): relaxed/relaxed rsa-sha256 signatures made in the thread pool. */
+import { createPrivateKey, hash, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-
-export interface DkimKey {
-  /** PEM, PKCS#8 */
-  privateKey: string;
-  /** base64 DER (SPKI), as it stands in the DNS record */
-  publicKey: string;
-}
 
 export interface DkimSigner {
   /**
@@ -17,23 +10,7 @@ export interface DkimSigner {
   sign(headerFields: string, body: Buffer, canonicalBody?: boolean): Promise<string>;
 }
 
-const generate = promisify(generateKeyPair);
 const signAsync = promisify(sign);
-
-/** About a tenth of a second of the thread pool; the caller's thread stays free. */
-export async function generateDkimKey(): Promise<DkimKey> {
-  const { privateKey, publicKey } = await generate('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'der' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
-  return { privateKey, publicKey: publicKey.toString('base64') };
-}
-
-/** The value of the TXT record at `SELECTOR._domainkey.DOMAIN` (RFC 6376 §3.6.1). */
-export function dkimRecordValue(publicKey: string): string {
-  return `v=DKIM1; k=rsa; p=${publicKey}`;
-}
 
 // Listed once more than they occur, so that nobody can add another one on the way (RFC 6376 §5.4.2, §8.15).
 const OVERSIGNED = ['from', 'to', 'subject', 'date', 'message-id', 'mime-version', 'content-type'];

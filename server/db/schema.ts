@@ -405,24 +405,60 @@ export const tlsRules = sqliteTable('tls_rules', {
   updatedAt: updatedAt(),
 });
 
+/** Times are epoch ms. `name` and `value` are what was wanted then: a check of another record says nothing about this one. */
+interface DomainChecks {
+  records: {
+    key: string;
+    name: string;
+    value: string;
+    state: 'ok' | 'missing' | 'different' | 'error';
+    found: string[];
+    advice: { code: string; values: Record<string, string> }[];
+    at: number;
+  }[];
+  /** the addresses that the domain's mail leaves by, as far as the DNS knows them */
+  addresses: { address: string; ehlo: string }[];
+}
+
 export const sendingDomains = sqliteTable('sending_domains', {
   id: id(),
   domain: text('domain').notNull().unique(),
   returnPathDomain: text('return_path_domain').notNull(),
   /** the pool that mail from it leaves by, unless the campaign names one; null: the class's */
   poolId: integer('pool_id').references((): AnySQLiteColumn => ipPools.id),
-  dkimSelector: text('dkim_selector').notNull(),
-  /** PEM, PKCS#8; never leaves by the API */
-  dkimPrivateKey: text('dkim_private_key').notNull(),
-  /** base64 DER, as it stands in the DNS record */
-  dkimPublicKey: text('dkim_public_key').notNull(),
+  /** the policy that its DMARC record should have, and where reports go ('' for none) */
+  dmarcPolicy: text('dmarc_policy', { enum: ['none', 'quarantine', 'reject'] })
+    .notNull()
+    .default('none'),
+  dmarcReports: text('dmarc_reports').notNull().default(''),
   /** what the last look-up of its DNS records found; null: never checked */
-  checks: text('checks', { mode: 'json' }).$type<
-    { purpose: string; state: 'ok' | 'missing' | 'different' | 'error'; found: string[] }[]
-  >(),
+  checks: text('checks', { mode: 'json' }).$type<DomainChecks>(),
   checkedAt: integer('checked_at'),
   createdAt: createdAt(),
 });
+
+export const dkimKeys = sqliteTable(
+  'dkim_keys',
+  {
+    id: id(),
+    sendingDomainId: integer('sending_domain_id')
+      .notNull()
+      .references(() => sendingDomains.id, { onDelete: 'cascade' }),
+    selector: text('selector').notNull(),
+    algorithm: text('algorithm', { enum: ['rsa-2048', 'ed25519'] }).notNull(),
+    /** PEM, PKCS#8; never leaves by the API; '' once retired */
+    privateKey: text('private_key').notNull(),
+    /** base64, as it stands in the DNS record */
+    publicKey: text('public_key').notNull(),
+    /** `pending` is not used yet, `active` signs, `retiring` signs no more but its record must stay, `retired` is over */
+    state: text('state', { enum: ['pending', 'active', 'retiring', 'retired'] }).notNull(),
+    createdAt: createdAt(),
+    activatedAt: integer('activated_at'),
+    /** when a retiring key's record may go */
+    retireAt: integer('retire_at'),
+  },
+  (t) => [uniqueIndex('dkim_keys_selector').on(t.sendingDomainId, t.selector)],
+);
 
 export const routes = sqliteTable('routes', {
   id: id(),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DnsServer, startDnsServer } from '../../mta/test/dns-server.ts';
-import { campaigns, sendingDomains } from '../db/schema.ts';
+import { campaigns, dkimKeys, sendingDomains } from '../db/schema.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
 import { sendingDomainRoutes } from './sending-domain-routes.ts';
 
@@ -56,13 +56,13 @@ describe('sending domains', () => {
       ['bounce.example.jp', 'unchecked'],
     ]);
     expect(body.records[3].value).toBe('10 mail.example.jp');
-    const row = h.db.select().from(sendingDomains).get()!;
-    expect(row.dkimPrivateKey).toMatch(/^-----BEGIN PRIVATE KEY-----/);
-    expect(body.records[0].value.replace(/" "|"/g, '')).toBe(`v=DKIM1; k=rsa; p=${row.dkimPublicKey}`);
+    const row = h.db.select().from(dkimKeys).get()!;
+    expect(row.privateKey).toMatch(/^-----BEGIN PRIVATE KEY-----/);
+    expect(body.records[0].value.replace(/" "|"/g, '')).toBe(`v=DKIM1; k=rsa; p=${row.publicKey}`);
     expect(h.sent.published).toBe(published + 1);
     expect(h.deps.spool.settings()!.domains[0]!.dkim[0]).toEqual({
       selector: 'k1',
-      privateKey: row.dkimPrivateKey,
+      privateKey: row.privateKey,
     });
     expect(text + JSON.stringify(audited()) + (await get('/sending-domains')).text).not.toContain('PRIVATE');
   });
@@ -77,7 +77,7 @@ describe('sending domains', () => {
   });
 
   it('asks the DNS for each record, every time anew, and keeps what it found', async () => {
-    const row = h.db.select().from(sendingDomains).get()!;
+    const row = h.db.select().from(dkimKeys).get()!;
     const check = async () => {
       const { body } = await post(`/sending-domains/${row.id}/check`);
       return Object.fromEntries(
@@ -93,7 +93,7 @@ describe('sending domains', () => {
     };
     expect(await check()).toEqual(nothing);
 
-    const key = `v=DKIM1; k=rsa; p=${row.dkimPublicKey}`;
+    const key = `v=DKIM1; k=rsa; p=${row.publicKey}`;
     Object.assign(dns.zone, {
       'k1._domainkey.example.jp': { TXT: [[key.slice(0, 255), key.slice(255)]] },
       'example.jp': { TXT: ['v=spf1 include:bounce.example.jp ~all', 'unrelated'] },

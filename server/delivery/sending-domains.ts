@@ -2,9 +2,10 @@
 import { hostname } from 'node:os';
 import { asc, eq, inArray } from 'drizzle-orm';
 import { generateDkimKey, parseAddress } from '../../mta/index.ts';
-import { campaigns, sendingDomains } from '../db/schema.ts';
+import { campaigns, dkimKeys, sendingDomains } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
+import { listKeys, nextSelector } from './dkim-keys.ts';
 import { checkRecords, type DnsLookup } from './dns-check.ts';
 import { type DomainNames, showRecords, wantedRecords } from './dns-records.ts';
 import type { SendingDomain } from './sending-domain-schemas.ts';
@@ -47,23 +48,19 @@ export async function createDomain(
   const key = await generateDkimKey();
   // Another request may have come first while the key was made.
   if (exists()) refuse();
-  const row = context.db
-    .insert(sendingDomains)
+  const row = context.db.insert(sendingDomains).values({ domain, returnPathDomain }).returning().get();
+  context.db
+    .insert(dkimKeys)
     .values({
-      domain,
-      returnPathDomain,
-      dkimSelector: body.dkimSelector ?? defaultSelector(new Date()),
-      dkimPrivateKey: key.privateKey,
-      dkimPublicKey: key.publicKey,
+      sendingDomainId: row.id,
+      selector: body.dkimSelector ?? nextSelector('rsa-2048', [], new Date()),
+      algorithm: 'rsa-2048',
+      ...key,
+      state: 'active',
+      activatedAt: Date.now(),
     })
-    .returning()
-    .get();
+    .run();
   return show(context, row);
-}
-
-/** A new key later gets a new name, so that both can be published while mail signed with the old one is under way. */
-function defaultSelector(now: Date): string {
-  return `tdk${now.toISOString().slice(0, 7).replace('-', '')}`;
 }
 
 /**
@@ -75,7 +72,7 @@ export async function checkDomain(context: Context, id: number, lookup: DnsLooku
   const checks = await checkRecords(wantedRecords(names), names.ehloName, lookup);
   const row = context.db
     .update(sendingDomains)
-    .set({ checks, checkedAt: Date.now() })
+    .set({ checks: { records: checks as never, addresses: [] }, checkedAt: Date.now() })
     .where(eq(sendingDomains.id, id))
     .returning()
     .get();
@@ -107,8 +104,14 @@ function find({ db }: Context, id: number): Row {
   return row;
 }
 
-function namesOf({ spool }: Context, row: Row): DomainNames {
-  return { ...row, ehloName: spool.settings()?.ehloName ?? hostname() };
+function namesOf({ db, spool }: Context, row: Row): DomainNames {
+  const key = listKeys(db, row.id)[0]!;
+  return {
+    ...row,
+    dkimSelector: key.selector,
+    dkimPublicKey: key.publicKey,
+    ehloName: spool.settings()?.ehloName ?? hostname(),
+  };
 }
 
 /** Never with the private key. */
@@ -117,8 +120,8 @@ function show(context: Context, row: Row): SendingDomain {
     id: row.id,
     domain: row.domain,
     returnPathDomain: row.returnPathDomain,
-    dkimSelector: row.dkimSelector,
-    records: showRecords(namesOf(context, row), row.checks ?? []),
+    dkimSelector: namesOf(context, row).dkimSelector,
+    records: showRecords(namesOf(context, row), (row.checks?.records ?? []) as never),
     checkedAt: row.checkedAt === null ? null : new Date(row.checkedAt).toISOString(),
     createdAt: new Date(row.createdAt).toISOString(),
   };
