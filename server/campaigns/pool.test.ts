@@ -42,7 +42,7 @@ it('a campaign names its pool, and its mail and its tests are told to leave by i
   expect(made).toMatchObject({ status: 201, body: { poolId, poolName: '会員向け' } });
   const { id } = made.body;
   expect((await write('POST', `/${id}/duplicate`)).body).toMatchObject({ poolId });
-  expect((await write('POST', `/${id}/test`, { to: ['b@example.jp'] })).status).toBe(200);
+  expect((await write('POST', `/${id}/test`, { to: ['b@example.jp'] })).status).toBe(202);
   expect((await write('POST', `/${id}/start`)).status).toBe(200);
   expect(jobs()).toEqual([
     { class: 'test', poolId },
