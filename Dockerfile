@@ -31,6 +31,6 @@ USER node
 VOLUME /data
 EXPOSE 8080 8081 2525 2587
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TODOKE_ADMIN_PORT || 8080}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const h = process.env.TODOKE_HOST || '0.0.0.0'; const host = h === '0.0.0.0' || h === '::' ? '127.0.0.1' : h.includes(':') ? `[${h}]` : h; fetch(`http://${host}:${process.env.TODOKE_ADMIN_PORT || 8080}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node itself is PID 1: it ends on SIGTERM after a drain and reaps the one child that it starts.
 CMD ["node", "server/cli.ts", "serve"]
