@@ -43,89 +43,118 @@ export interface WarmUpWriter {
   write(rows: readonly { row: WarmUpRow; stored: boolean }[]): WarmUpRow[];
 }
 
-interface Entry {
-  row: WarmUpRow;
-  /** taken and without a verdict yet; belongs to no day, so that one taken before midnight counts when it is sent */
-  reserved: number;
-  stored: boolean;
-  dirty: boolean;
-}
-
-interface Warming {
+interface Plan {
   /** the day (YYYY-MM-DD) on which it was started; what was sent before counts for nothing */
   startDay: string;
-  plan: readonly number[];
+  caps: readonly number[];
 }
 
-/** All sources that warm up. A source that does not is never limited and costs one look-up. */
+/** The count of one (source, provider); all lanes of the source to the provider's sites share it. */
+export class WarmUpCounter {
+  /**
+   * Mails taken and neither settled nor given back: whoever takes one adds 1, and takes it off afterwards. It belongs to no day, so that a
+   * mail taken before midnight counts for the day on which it is sent.
+   */
+  carrying = 0;
+  /** for WarmUps only */
+  row: WarmUpRow;
+  plan: Plan;
+  days: Days;
+  stored = false;
+  dirty = false;
+
+  constructor(source: string, provider: string, plan: Plan, days: Days) {
+    this.row = { source, provider, day: '', step: 0, sent: 0, deferred: 0 };
+    this.plan = plan;
+    this.days = days;
+  }
+
+  /** How many more may be taken today; Infinity: the source is warm. */
+  remaining(now: number): number {
+    const row = this.today(now);
+    return Math.max(0, capOf(row.step, this.plan.caps) - row.sent - this.carrying);
+  }
+
+  /** Today's cap is used up, counting what is on its way. */
+  get full(): boolean {
+    return this.remaining(Date.now()) < 1;
+  }
+
+  /** A mail was given to the provider, which has taken or refused it (`sent`) or put it off. */
+  count(outcome: 'sent' | 'deferred', now: number): void {
+    const row = this.today(now);
+    this.row = {
+      ...row,
+      sent: row.sent + 1,
+      deferred: row.deferred + (outcome === 'deferred' ? 1 : 0),
+    };
+    this.dirty = true;
+  }
+
+  /** The row as it stands now, whether or not anything was sent today. */
+  today(now: number): WarmUpRow {
+    const { row, plan } = this;
+    const day = this.days.dayOf(now);
+    if (row.day === day) return row;
+    return row.day === '' || (row.day < plan.startDay && plan.startDay <= day)
+      ? { ...row, day, step: 0, sent: 0, deferred: 0 }
+      : onDay(row, day, plan.caps);
+  }
+
+  /** Starts anew; what is in flight still counts. */
+  reset(): void {
+    this.row = { ...this.row, day: '', step: 0, sent: 0, deferred: 0 };
+    this.stored = false;
+    this.dirty = false;
+  }
+}
+
+/** All sources that warm up. One that does not has no counters and costs nothing. */
 export class WarmUps {
-  readonly #entries = new Map<string, Entry>();
-  #warming = new Map<string, Warming>();
+  readonly #counters = new Map<string, WarmUpCounter>();
+  #plans = new Map<string, Plan>();
   #days = new Days();
 
-  /** To be called first and whenever the settings change. An address that warms up in one pool does so in all. */
+  /** To be called before `load`, and whenever the settings change. An address that warms up in one pool does so in all. */
   configure(pools: readonly IpPool[], timeZone?: string | undefined): void {
     this.#days = new Days(timeZone);
-    this.#warming = new Map();
+    this.#plans = new Map();
     for (const { address, warmUp } of pools.flatMap(({ sources }) => sources)) {
-      if (!warmUp || this.#warming.has(address)) continue;
-      const plan = warmUp.plan?.filter((cap) => cap > 0);
-      this.#warming.set(address, {
-        startDay: this.#startDay(warmUp.startedAt),
-        plan: plan?.length ? plan : PLAN,
-      });
+      if (!warmUp || this.#plans.has(address)) continue;
+      const caps = warmUp.plan?.filter((cap) => cap > 0);
+      const startDay = Number.isFinite(warmUp.startedAt) ? this.#days.dayOf(warmUp.startedAt) : '';
+      this.#plans.set(address, { startDay, caps: caps?.length ? caps : PLAN });
+    }
+    for (const counter of this.#counters.values()) {
+      counter.days = this.#days;
+      counter.plan = this.#plans.get(counter.row.source) ?? counter.plan;
     }
   }
 
-  /** What spool.db has, at the start and after the server has changed something: a row that it removed starts anew. */
+  /** What spool.db has, at the start and whenever the server has changed something: a row that it removed starts anew. */
   load(rows: readonly WarmUpRow[]): void {
     const found = new Map(rows.map((row) => [keyOf(row.source, row.provider), row]));
-    for (const [key, entry] of this.#entries) if (entry.stored && !found.has(key)) this.#reset(key, entry);
+    for (const [key, counter] of this.#counters) if (counter.stored && !found.has(key)) counter.reset();
     for (const [key, row] of found) {
-      const entry = this.#entries.get(key);
-      if (!entry) this.#entries.set(key, { row, reserved: 0, stored: true, dirty: false });
+      const counter = this.counter(row.source, row.provider);
+      // What was counted since is only here.
+      if (!counter || this.#counters.get(key)?.stored || counter.dirty) continue;
+      counter.row = row;
+      counter.stored = true;
     }
   }
 
-  isWarming(source: string): boolean {
-    return this.#warming.has(source);
-  }
-
-  /** How many mails the source may still take for the provider today; Infinity without a cap. */
-  remaining(source: string, provider: string, now: number): number {
-    const warming = this.#warming.get(source);
-    if (!warming) return Number.POSITIVE_INFINITY;
-    const entry = this.#entries.get(keyOf(source, provider));
-    if (!entry) return capOf(0, warming.plan);
-    const row = this.#today(entry, warming, now);
-    return Math.max(0, capOf(row.step, warming.plan) - row.sent - entry.reserved);
-  }
-
-  /** Reserves one mail; false: today's cap is reached. Each true needs one `release` or one `count`. */
-  take(source: string, provider: string, now: number): boolean {
-    const warming = this.#warming.get(source);
-    if (!warming) return true;
-    if (this.remaining(source, provider, now) < 1) return false;
-    this.#entry(source, provider, now).reserved += 1;
-    return true;
-  }
-
-  /** It was not sent after all. */
-  release(source: string, provider: string): void {
-    const entry = this.#entries.get(keyOf(source, provider));
-    if (entry) entry.reserved = Math.max(0, entry.reserved - 1);
-  }
-
-  /** It was given to the provider, which has delivered, bounced or deferred it. */
-  count(source: string, provider: string, outcome: 'sent' | 'deferred', now: number): void {
-    const warming = this.#warming.get(source);
-    if (!warming) return;
-    const entry = this.#entry(source, provider, now);
-    entry.reserved = Math.max(0, entry.reserved - 1);
-    entry.row = { ...this.#today(entry, warming, now) };
-    entry.row.sent += 1;
-    if (outcome === 'deferred') entry.row.deferred += 1;
-    entry.dirty = true;
+  /** Undefined: the source does not warm up. The same object for the same pair, also after `configure` and `load`. */
+  counter(source: string, provider: string): WarmUpCounter | undefined {
+    const plan = this.#plans.get(source);
+    if (!plan) return undefined;
+    const key = keyOf(source, provider);
+    let counter = this.#counters.get(key);
+    if (!counter) {
+      counter = new WarmUpCounter(source, provider, plan, this.#days);
+      this.#counters.set(key, counter);
+    }
+    return counter;
   }
 
   /** When waiting for `warm-up` is over: the next midnight of the time zone, epoch ms. */
@@ -133,62 +162,33 @@ export class WarmUps {
     return this.#days.endOf(now);
   }
 
-  /** For the status of a source; what is done is warm and left out. */
+  /** The day at which an idle row stops to matter (`WarmUpStore.removeIdle`), YYYY-MM-DD. */
+  idleBefore(now: number): string {
+    return this.#days.dayOf(now - (IDLE_DAYS + 1) * 86_400_000);
+  }
+
+  /** For the status of a source, by provider; what is warm is left out. */
   rows(source: string, now: number): (WarmUpRow & { cap: number; held: boolean })[] {
-    const warming = this.#warming.get(source);
-    if (!warming) return [];
-    return [...this.#entries.values()]
+    const plan = this.#plans.get(source);
+    if (!plan) return [];
+    return [...this.#counters.values()]
       .filter(({ row }) => row.source === source)
-      .map((entry) => this.#today(entry, warming, now))
-      .filter(({ step }) => step < warming.plan.length)
-      .map((row) => ({ ...row, cap: capOf(row.step, warming.plan), held: isHeld(row) }))
+      .map((counter) => counter.today(now))
+      .filter(({ step }) => step < plan.caps.length)
+      .map((row) => ({ ...row, cap: capOf(row.step, plan.caps), held: isHeld(row) }))
       .sort((a, b) => (a.provider < b.provider ? -1 : 1));
   }
 
-  /** Writes what has changed since the last time; when it throws, everything stays to be written. */
+  /** Writes what was counted since the last time; when it throws, everything stays to be written. */
   flush(writer: WarmUpWriter): void {
-    const dirty = [...this.#entries.values()].filter((entry) => entry.dirty);
+    const dirty = [...this.#counters.values()].filter((counter) => counter.dirty);
     if (dirty.length === 0) return;
-    const gone = writer.write(dirty);
-    for (const entry of dirty) {
-      entry.dirty = false;
-      entry.stored = true;
+    const gone = writer.write(dirty.map(({ row, stored }) => ({ row, stored })));
+    for (const counter of dirty) {
+      counter.dirty = false;
+      counter.stored = true;
     }
-    for (const row of gone) {
-      const key = keyOf(row.source, row.provider);
-      this.#reset(key, this.#entries.get(key)!);
-    }
-  }
-
-  #entry(source: string, provider: string, now: number): Entry {
-    const key = keyOf(source, provider);
-    let entry = this.#entries.get(key);
-    if (!entry) {
-      const row = { source, provider, day: this.#days.dayOf(now), step: 0, sent: 0, deferred: 0 };
-      entry = { row, reserved: 0, stored: false, dirty: false };
-      this.#entries.set(key, entry);
-    }
-    return entry;
-  }
-
-  #startDay(startedAt: number): string {
-    return Number.isFinite(startedAt) ? this.#days.dayOf(startedAt) : '';
-  }
-
-  /** The row as it stands now; one from before the warm-up was started (again) counts for nothing. */
-  #today({ row }: Entry, { startDay, plan }: Warming, now: number): WarmUpRow {
-    const day = this.#days.dayOf(now);
-    return row.day < startDay && startDay <= day
-      ? { ...row, day, step: 0, sent: 0, deferred: 0 }
-      : onDay(row, day, plan);
-  }
-
-  /** Starts anew; what is in flight is still counted. */
-  #reset(key: string, entry: Entry): void {
-    this.#entries.delete(key);
-    if (entry.reserved === 0) return;
-    const row = { ...entry.row, step: 0, sent: 0, deferred: 0 };
-    this.#entries.set(key, { row, reserved: entry.reserved, stored: false, dirty: false });
+    for (const { source, provider } of gone) this.#counters.get(keyOf(source, provider))?.reset();
   }
 }
 
