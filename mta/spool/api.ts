@@ -105,9 +105,10 @@ export interface Spool {
   /** Days as YYYY-MM-DD, both inclusive. */
   tlsReport(from: string, to: string): TlsReportRow[];
 
-  /** What is queued, by domain and class, without the live part. */
+  /** What is queued, by domain and class, without the live part: the biggest first, or those of one domain. */
   queueLines(
     limit: number,
+    domain?: string,
   ): Omit<QueueLine, 'waiting' | 'inFlight' | 'connections' | 'lastReply' | 'lastReplyAt' | 'provider'>[];
   queued(): number;
   queuedByClass(): Record<DeliveryClass, number>;

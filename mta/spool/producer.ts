@@ -13,6 +13,7 @@ import type {
 import type { LedgerFilter, Spool } from './api.ts';
 import { eventRow, LedgerReader, ledgerWriter } from './ledger.ts';
 import { createOrders } from './orders.ts';
+import { createQueueLines } from './queue-lines.ts';
 import { addressHash, pruneStops } from './stops.ts';
 
 const JOB = `id, ref, state, cursor, sealed, enqueued, settled, delivered, bounced, suppressed`;
@@ -75,13 +76,6 @@ export function createSpool(db: Database): Spool {
   );
   const blankByAddress = db.prepare(
     `UPDATE ledger SET recipient = '', reply = '', ip = '', user_agent = '' WHERE recipient = ? AND recipient <> ''`,
-  );
-  // A walk over buckets that hold something, with one seek into queue_due for each.
-  const lines = db.prepare(
-    `SELECT b.domain, j.class, sum(b.queued) AS queued, sum(b.queued - b.deferred) AS due, min(b.created_at) AS oldestAt,
-       min((SELECT min(next_at) FROM queue WHERE bucket_id = b.id)) AS nextAt
-     FROM bucket b JOIN job j ON j.id = b.job_id WHERE b.queued > 0
-     GROUP BY b.domain, j.class ORDER BY queued DESC LIMIT ?`,
   );
   const outstanding = db.prepare(
     'SELECT class, sum(enqueued - settled) AS queued FROM job WHERE settled < enqueued GROUP BY class',
@@ -215,7 +209,7 @@ export function createSpool(db: Database): Spool {
     setStopped: (stopped) => void setMeta.run(stopped ? 1 : 0, 'stopped'),
     stopped: () => getMeta.get('stopped') === 1,
 
-    queueLines: (limit) => lines.all(limit) as ReturnType<Spool['queueLines']>,
+    queueLines: createQueueLines(db),
     queued() {
       const rows = outstanding.all() as { queued: number }[];
       return rows.reduce((sum, row) => sum + row.queued, 0);
