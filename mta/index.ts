@@ -36,5 +36,6 @@ export {
   REASONS,
   TLS_MODES,
   TLS_POLICY_NAMES,
+  TLS_RESULTS,
   WAIT_REASONS,
 } from './types.ts';

@@ -301,6 +301,22 @@ export type TlsMode = (typeof TLS_MODES)[number];
 export const TLS_POLICY_NAMES = [...TLS_MODES, 'mta-sts', 'dane'] as const;
 export type TlsPolicyName = (typeof TLS_POLICY_NAMES)[number];
 
+/** What can be wrong with a session's TLS (RFC 8460 §4.3); '' in a report row is a success. */
+export const TLS_RESULTS = [
+  'starttls-not-supported',
+  'certificate-host-mismatch',
+  'certificate-expired',
+  'certificate-not-trusted',
+  'validation-failure',
+  'tlsa-invalid',
+  'dnssec-invalid',
+  'dane-required',
+  'sts-policy-fetch-error',
+  'sts-policy-invalid',
+  'sts-webpki-invalid',
+] as const;
+export type TlsResult = (typeof TLS_RESULTS)[number];
+
 /** An administrator's word about mail for a domain; comes before DANE, MTA-STS and the provider's profile. */
 export interface TlsRule {
   /** a domain, `*.domain` or `*`; the most specific wins */
@@ -466,8 +482,8 @@ export interface TlsReportRow {
   /** the policy's own lines (RFC 8460 policy-string), LF between them */
   policyString: string;
   mxHost: string;
-  /** '' for success, else an RFC 8460 §4.3 result type such as `certificate-expired` */
-  result: string;
+  /** '' for success */
+  result: TlsResult | '';
   sessions: number;
 }
 

@@ -3,7 +3,7 @@
  * deadline, and closes on a 421, a timeout, bytes that are no SMTP, or the connection's end. It knows nothing of
  * transactions.
  */
-import net from 'node:net';
+import net, { isIP } from 'node:net';
 import tls from 'node:tls';
 import type { Phase } from '../types.ts';
 import { ReplyParser } from './replies.ts';
@@ -22,6 +22,8 @@ export interface ReplyOwner {
 export interface LostInfo extends CloseInfo {
   /** the server was silent, as opposed to gone */
   timeout: boolean;
+  /** the connection could not even begin, because the source address is none of ours */
+  bindFailed?: boolean | undefined;
 }
 
 export type Answer = { kind: 'reply'; reply: Reply } | { kind: 'lost'; info: LostInfo };
@@ -114,13 +116,20 @@ export class Channel {
     port: number;
     localAddress?: string | undefined;
   }): Promise<LostInfo | undefined> {
+    const { address, localAddress } = target;
+    if (localAddress !== undefined && isIP(localAddress) !== isIP(address)) {
+      // The kernel's EINVAL for it would look as if the source were broken.
+      if (isIP(localAddress) === 0) this.#lose(`${localAddress} is no IP address`, { bindFailed: true });
+      else this.close(`${address} cannot be reached from ${localAddress}`);
+      return Promise.resolve(this.lost);
+    }
     let socket: net.Socket;
     try {
       socket = net.connect({
-        host: target.address,
+        host: address,
         port: target.port,
         // Never dropped: a source that cannot be bound must fail, not use another address.
-        localAddress: target.localAddress,
+        localAddress,
         noDelay: true,
       });
     } catch (error) {
@@ -207,8 +216,12 @@ export class Channel {
   }
 
   close(error: string, reply?: Reply, timeout = false): void {
+    this.#lose(error, { reply, timeout });
+  }
+
+  #lose(error: string, { reply, timeout = false, bindFailed }: Partial<LostInfo>): void {
     if (this.lost !== undefined) return;
-    const info: LostInfo = { error: this.#leaving ? '' : error, reply, timeout };
+    const info: LostInfo = { error: this.#leaving ? '' : error, reply, timeout, bindFailed };
     this.lost = info;
     this.#deadline.stop();
     this.#parser.reset();
@@ -234,7 +247,9 @@ export class Channel {
       });
       socket.on('data', this.#onData);
       socket.on('end', this.#onEnd);
-      socket.on('error', (error: NodeJS.ErrnoException) => this.close(errorText(error)));
+      socket.on('error', (error: NodeJS.ErrnoException) =>
+        this.#lose(errorText(error), { bindFailed: cannotBind(error) }),
+      );
       socket.on('close', () => this.close('connection closed'));
     });
   }
@@ -277,7 +292,14 @@ export class Channel {
   }
 }
 
-function errorText(error: NodeJS.ErrnoException): string {
-  const { code = '', message } = error;
+/** EADDRINUSE is not among them: all ports of the source are in use, which passes. */
+function cannotBind({ syscall, code = '' }: NodeJS.ErrnoException): boolean {
+  return syscall === 'bind' && ['EADDRNOTAVAIL', 'EINVAL', 'EACCES'].includes(code);
+}
+
+function errorText(error: NodeJS.ErrnoException & { reason?: string }): string {
+  const { code = '', message, reason } = error;
+  // OpenSSL's own message names its source files.
+  if (reason !== undefined) return `${code}: ${reason}`;
   return code === '' || message.includes(code) ? message : `${code}: ${message}`;
 }

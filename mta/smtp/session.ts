@@ -1,23 +1,33 @@
 /** Opens a session: connection, banner, EHLO, STARTTLS, AUTH. What follows is in client.ts. */
-import { isIP } from 'node:net';
-import tls from 'node:tls';
 import ipaddr from 'ipaddr.js';
 import type { Phase, TlsMode } from '../types.ts';
 import { NO_CAPABILITIES, parseCapabilities } from './capabilities.ts';
 import { type Answer, Channel, type LostInfo, PHASE_OF, type Wait } from './channel.ts';
 import { ClientSession } from './client.ts';
-import type { Capabilities, OpenOutcome, Reply, SessionOptions } from './types.ts';
+import { startTls } from './start-tls.ts';
+import type { Capabilities, OpenOutcome, Reply, SessionOptions, TlsProblem } from './types.ts';
 
-/** Why an opening ended; `handshake`: the server may still be reached without TLS. */
+/** Why an opening ended. */
 interface Failure {
   ok: false;
   phase: Phase;
   reply?: Reply | undefined;
   error?: string | undefined;
-  handshake?: boolean;
+  /** what was wrong with TLS, when that was it: the server may still be reached without */
+  tls?: TlsProblem | undefined;
+  bindFailed?: boolean | undefined;
 }
 
 type Step<T> = { ok: true; value: T } | Failure;
+
+/** What became of STARTTLS in a session that goes on. */
+interface Secured {
+  /** version and cipher, '' in clear */
+  tls: string;
+  /** it was tried and refused */
+  failed?: TlsProblem | undefined;
+  problem?: TlsProblem | undefined;
+}
 
 /**
  * Never rejects. In opportunistic mode a failed handshake is followed by a second connection in clear (the outcome's
@@ -26,27 +36,40 @@ type Step<T> = { ok: true; value: T } | Failure;
 export async function openSession(options: SessionOptions): Promise<OpenOutcome> {
   const channel = new Channel(options);
   const began = channel.clock.now();
-  let tlsFailed: string | undefined;
-  let outcome = await open(channel, options, options.tls.mode);
-  if (!outcome.ok && outcome.handshake === true && options.tls.mode === 'opportunistic') {
-    tlsFailed = outcome.error;
+  const { mode } = options.tls;
+  let tlsFailed: TlsProblem | undefined;
+  let outcome = await open(channel, options, mode);
+  if (!outcome.ok && outcome.tls !== undefined && mode === 'opportunistic') {
+    tlsFailed = outcome.tls;
     outcome = await open(new Channel(options), options, 'none');
   }
   if (outcome.ok) {
-    const { session } = outcome.value;
-    return { ok: true, session, tlsFailed: tlsFailed ?? outcome.value.tlsRefused };
+    const { session, failed, problem } = outcome.value;
+    tlsFailed ??= failed;
+    return { ok: true, session, tlsFailed, tlsProblem: tlsFailed ?? problem };
   }
-  const { phase, reply, error } = outcome;
-  return { ok: false, phase, reply, error, tlsFailed, ms: Math.round(channel.clock.now() - began) };
+  const { ok, phase, reply, error, tls, bindFailed } = outcome;
+  return {
+    ok,
+    phase,
+    reply,
+    error,
+    tlsFailed,
+    tlsProblem: tlsFailed ?? tls,
+    tlsUnmet: tls !== undefined,
+    bindFailed,
+    ms: Math.round(channel.clock.now() - began),
+  };
 }
 
 async function open(
   channel: Channel,
   options: SessionOptions,
   mode: TlsMode,
-): Promise<Step<{ session: ClientSession; tlsRefused?: string | undefined }>> {
+): Promise<Step<Secured & { session: ClientSession }>> {
   const unconnected = await channel.connect(options);
-  if (unconnected !== undefined) return lost('connect', unconnected);
+  if (unconnected !== undefined)
+    return { ...lost('connect', unconnected), bindFailed: unconnected.bindFailed };
 
   const banner = await channel.ask('banner');
   if (accepted(banner) === undefined) return refused(channel, 'banner', banner);
@@ -54,18 +77,19 @@ async function open(
   let greeted = await greet(channel, options.ehloName);
   if (!greeted.ok) return greeted;
 
-  let tlsInUse = '';
-  let tlsRefused: string | undefined;
+  let secured: Secured = { tls: '' };
   if (mode !== 'none') {
-    const secured = await secure(channel, options, mode, greeted.value);
-    if (!secured.ok) return secured;
-    tlsInUse = secured.value.tls;
-    tlsRefused = secured.value.refused;
-    if (tlsInUse !== '') {
+    const step = await secure(channel, options, greeted.value);
+    if (!step.ok) return step;
+    secured = step.value;
+    if (secured.tls !== '') {
       // What was offered in clear may have been an attacker's (RFC 3207 §4.2).
       greeted = await greet(channel, options.ehloName);
-      // In TLS 1.3 the server's last word on the handshake comes after ours.
-      if (!greeted.ok) return { ...greeted, handshake: greeted.reply === undefined };
+      if (!greeted.ok) {
+        // In TLS 1.3 the server's last word on the handshake comes after ours.
+        const handshake = greeted.reply === undefined;
+        return { ...greeted, tls: handshake ? failedHandshake(greeted.error ?? '') : undefined };
+      }
     }
   }
   const capabilities = greeted.value;
@@ -75,19 +99,15 @@ async function open(
       channel,
       options.auth,
       capabilities,
-      tlsInUse !== '' || isLoopback(options.address),
+      secured.tls !== '' || isLoopback(options.address),
     );
     if (!authenticated.ok) return authenticated;
   }
   if (channel.lost !== undefined) return lost('ehlo', channel.lost);
   const { localAddress = '', remoteAddress = options.address } = channel.socket;
-  return {
-    ok: true,
-    value: {
-      session: new ClientSession(channel, { tls: tlsInUse, localAddress, remoteAddress, capabilities }),
-      tlsRefused,
-    },
-  };
+  const { policy: tlsPolicy = options.tls.mode } = options.tls;
+  const info = { tls: secured.tls, tlsPolicy, localAddress, remoteAddress, capabilities };
+  return { ok: true, value: { ...secured, session: new ClientSession(channel, info) } };
 }
 
 /** EHLO, and HELO for a server that does not know it (RFC 5321 §3.2). */
@@ -103,48 +123,43 @@ async function greet(channel: Channel, name: string): Promise<Step<Capabilities>
 async function secure(
   channel: Channel,
   options: SessionOptions,
-  mode: TlsMode,
   capabilities: Capabilities,
-): Promise<Step<{ tls: string; refused?: string }>> {
-  const mayGoOn = mode === 'opportunistic';
+): Promise<Step<Secured>> {
+  const mayGoOn = options.tls.mode === 'opportunistic';
   if (!capabilities.startTls) {
-    if (mayGoOn) return { ok: true, value: { tls: '' } };
+    const problem: TlsProblem = {
+      result: 'starttls-not-supported',
+      text: 'STARTTLS is not offered',
+    };
+    if (mayGoOn) return { ok: true, value: { tls: '', problem } };
     channel.leave();
-    return { ok: false, phase: 'starttls', error: 'STARTTLS is not offered and the route requires TLS' };
+    return {
+      ok: false,
+      phase: 'starttls',
+      error: 'STARTTLS is not offered and TLS is required',
+      tls: problem,
+    };
   }
   const answer = await channel.ask('starttls', 'STARTTLS');
   if (accepted(answer)?.code !== 220) {
+    const problem: TlsProblem =
+      answer.kind === 'reply'
+        ? { result: 'starttls-not-supported', text: answer.reply.text }
+        : failedHandshake(answer.info.error);
     // A refusal leaves the session in clear and intact (RFC 3207 §4.1), unless it was the end.
     if (mayGoOn && answer.kind === 'reply' && channel.usable)
-      return { ok: true, value: { tls: '', refused: answer.reply.text } };
-    return { ...refused(channel, 'starttls', answer), handshake: answer.kind === 'lost' };
+      return { ok: true, value: { tls: '', failed: problem } };
+    // A 421 is about the server, not about TLS.
+    const farewell = answer.kind === 'reply' && answer.reply.code === 421;
+    return { ...refused(channel, 'starttls', answer), tls: farewell ? undefined : problem };
   }
-  const failed = await channel.startTls({
-    // SNI is for names only (RFC 6066 §3).
-    servername: isIP(options.host) === 0 ? options.host : '',
-    secureContext: secureContext(options.tls.ca),
-    rejectUnauthorized: mode === 'verified',
-    checkServerIdentity: (_, certificate) =>
-      mode === 'verified' ? tls.checkServerIdentity(options.host, certificate) : undefined,
-  });
-  if (failed !== undefined) return { ...lost('handshake', failed), handshake: true };
-  const socket = channel.socket as tls.TLSSocket;
-  return { ok: true, value: { tls: `${socket.getProtocol()} ${socket.getCipher().standardName}` } };
+  const outcome = await startTls(channel, options);
+  return outcome.ok
+    ? { ok: true, value: { tls: outcome.tls, problem: outcome.observed } }
+    : { ...lost('handshake', outcome.info), tls: outcome.problem };
 }
 
-const contexts = new Map<string, tls.SecureContext>();
-
-/** Made once for each set of trusted certificates: reading the built-in ones takes milliseconds. */
-function secureContext(ca: string | undefined): tls.SecureContext {
-  const key = ca ?? '';
-  let context = contexts.get(key);
-  if (context === undefined) {
-    if (contexts.size >= 100) contexts.clear();
-    context = tls.createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) });
-    contexts.set(key, context);
-  }
-  return context;
-}
+const failedHandshake = (text: string): TlsProblem => ({ result: 'validation-failure', text });
 
 /** PLAIN (RFC 4616), else LOGIN. A password never travels in clear over a network. */
 async function authenticate(

@@ -2,7 +2,8 @@
  * The words of the SMTP client. A session speaks with one server over one connection; a transaction is one mail to
  * one recipient. Times are milliseconds.
  */
-import type { Phase, TlsMode } from '../types.ts';
+import type { X509Certificate } from 'node:crypto';
+import type { Phase, TlsMode, TlsPolicyName, TlsResult } from '../types.ts';
 
 /** A complete reply (RFC 5321 §4.2). */
 export interface Reply {
@@ -49,34 +50,60 @@ export interface SessionOptions {
   /** source address to bind; when it cannot be bound the session fails and never uses another one */
   localAddress?: string | undefined;
   ehloName: string;
-  tls: {
-    mode: TlsMode;
-    /** PEM certificates to trust instead of the built-in ones */
-    ca?: string | undefined;
-  };
+  tls: SessionTls;
   /** only sent over TLS, or in clear to loopback */
   auth?: { user: string; password: string } | undefined;
   timeouts?: Partial<Timeouts> | undefined;
   clock?: Clock | undefined;
 }
 
+export interface SessionTls {
+  mode: TlsMode;
+  /** what decided it, for the ledger; default: the mode */
+  policy?: TlsPolicyName | undefined;
+  /** PEM certificates to trust instead of the built-in ones */
+  ca?: string | undefined;
+  /** PEM; shown to the server when it asks for one */
+  clientCertificate?: { cert: string; key: string } | undefined;
+  /** name for SNI, default: the host's */
+  servername?: string | undefined;
+  /** checks the server's certificates (its own first, then the issuers it has sent) instead of comparing them with `ca` (DANE) */
+  verify?: ((chain: readonly X509Certificate[]) => TlsProblem | undefined) | undefined;
+  /** names what `verify` asks for: only sessions with the same one are resumed */
+  verifyKey?: string | undefined;
+  /** the certificate is checked although the mode does not ask for it, and what is wrong is only told (MTA-STS testing) */
+  observe?: boolean | undefined;
+}
+
+/** What was wrong with TLS at a server, in the words of RFC 8460 §4.3 and in full. */
+export interface TlsProblem {
+  result: TlsResult;
+  text: string;
+}
+
+/** What an opening has found out about TLS, whether or not it succeeded. */
+export interface TlsFindings {
+  /** STARTTLS was tried and failed, so that an opportunistic session went on in clear: remember it per host */
+  tlsFailed?: TlsProblem | undefined;
+  /** what a TLS report counts for this session; undefined: a success, or TLS was not wanted or not reached */
+  tlsProblem?: TlsProblem | undefined;
+}
+
 export type OpenOutcome =
-  | {
-      ok: true;
-      session: Session;
-      /** why STARTTLS failed, when an opportunistic session then went on in clear: remember it per host */
-      tlsFailed?: string | undefined;
-    }
-  | {
+  | ({ ok: true; session: Session } & TlsFindings)
+  | ({
       ok: false;
       phase: Phase;
       /** the server's refusal; a 5xx banner means "try the next MX" (RFC 5321 §4.2.1, 554 at opening) */
       reply?: Reply | undefined;
       /** what went wrong when it was not a reply, e.g. 'ECONNREFUSED', 'timeout (banner, 300 s)' */
       error?: string | undefined;
-      tlsFailed?: string | undefined;
+      /** the server was reached and is not as encrypted or authenticated as it must be: `tlsProblem` says why */
+      tlsUnmet?: boolean | undefined;
+      /** the source address cannot be bound: says nothing about the server */
+      bindFailed?: boolean | undefined;
       ms: number;
-    };
+    } & TlsFindings);
 
 export interface Mail {
   /** without angle brackets; '' is the null reverse-path */
@@ -128,6 +155,7 @@ export interface Capabilities {
 export interface SessionInfo {
   /** 'TLSv1.3 TLS_AES_256_GCM_SHA384', '' in clear */
   readonly tls: string;
+  readonly tlsPolicy: TlsPolicyName;
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly capabilities: Capabilities;

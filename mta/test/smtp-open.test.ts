@@ -37,6 +37,7 @@ describe('opening a session', () => {
     const session = await open(peer.port);
     expect(session.info).toEqual({
       tls: '',
+      tlsPolicy: 'none',
       localAddress: '127.0.0.1',
       remoteAddress: '127.0.0.1',
       capabilities: {
@@ -133,11 +134,23 @@ describe('opening a session', () => {
       expect(outcome).toMatchObject({
         ok: false,
         phase: 'connect',
-        error: expect.stringMatching(/EADDRNOTAVAIL|Invalid IP address/),
+        error: expect.stringMatching(/EADDRNOTAVAIL|is no IP address/),
+        bindFailed: true,
       });
       expect(peer.connections).toBe(0);
     },
   );
+
+  it.each([
+    ['a server that refuses', '127.0.0.1', '127.0.0.1', 'ECONNREFUSED'],
+    ['a server of the other address family', '127.0.0.1', '::1', '::1 cannot be reached from 127.0.0.1'],
+  ])('does not blame the source for %s', async (_, localAddress, address, error) => {
+    const peer = await start([]);
+    await peer.stop();
+    const outcome = await openSession(options(peer.port, { localAddress, address }));
+    expect(outcome).toMatchObject({ ok: false, phase: 'connect', error: expect.stringContaining(error) });
+    expect(outcome).not.toMatchObject({ bindFailed: true });
+  });
 
   it("an idle session hears of the server's farewell", async () => {
     const { promise: opened, resolve } = Promise.withResolvers<void>();

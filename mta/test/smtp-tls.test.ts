@@ -67,7 +67,10 @@ describe('STARTTLS', () => {
       [...PIPELINING, ...COMMANDS, ...TAKEN, 'C> message', 'S: 250 Taken', '*** eof'],
     ]);
     const outcome = await openSession(options(peer.port, { tls: { mode: 'opportunistic' } }));
-    expect(outcome).toMatchObject({ ok: true, tlsFailed: expect.stringMatching(/SSL/) });
+    expect(outcome).toMatchObject({
+      ok: true,
+      tlsFailed: { result: 'validation-failure', text: expect.stringMatching(/SSL/) },
+    });
     if (!outcome.ok) return;
     expect(outcome.session.info.tls).toBe('');
     expect(await outcome.session.send(mail())).toMatchObject({ kind: 'accepted' });
@@ -81,7 +84,7 @@ describe('STARTTLS', () => {
       [...PIPELINING, '*** eof'],
     ]);
     const outcome = await openSession(options(peer.port, { tls: { mode: 'opportunistic' } }));
-    expect(outcome).toMatchObject({ ok: true, tlsFailed: expect.any(String) });
+    expect(outcome).toMatchObject({ ok: true, tlsFailed: { result: 'validation-failure' } });
     if (outcome.ok) outcome.session.destroy();
     await peer.done;
   });
@@ -91,7 +94,10 @@ describe('STARTTLS', () => {
       [...OFFER, 'S: 454 4.7.0 No TLS now', ...COMMANDS.slice(0, 1), 'S: 550 5.7.0 x', '*** eof'],
     ]);
     const outcome = await openSession(options(peer.port, { tls: { mode: 'opportunistic' } }));
-    expect(outcome).toMatchObject({ ok: true, tlsFailed: '454 4.7.0 No TLS now' });
+    expect(outcome).toMatchObject({
+      ok: true,
+      tlsFailed: { result: 'starttls-not-supported', text: '454 4.7.0 No TLS now' },
+    });
     if (!outcome.ok) return;
     expect(await outcome.session.send(mail())).toMatchObject({ kind: 'refused', phase: 'mail' });
     outcome.session.destroy();
@@ -108,7 +114,7 @@ describe('STARTTLS', () => {
       ok: false,
       phase: 'banner',
       reply: { code: 554 },
-      tlsFailed: expect.stringMatching(/SSL/),
+      tlsFailed: { result: 'validation-failure', text: expect.stringMatching(/SSL/) },
     });
   });
 
@@ -165,7 +171,7 @@ describe('STARTTLS', () => {
         { host: 'other.test', trusted: true },
         /does not match certificate|ERR_TLS_CERT_ALTNAME_INVALID/,
       ],
-      ['of nobody that is trusted', { host: 'mx.test', trusted: false }, /self-signed certificate/],
+      ['of nobody that is trusted', { host: 'mx.test', trusted: false }, /DEPTH_ZERO_SELF_SIGNED_CERT/],
     ];
     it.each(cases)('%s: refused', async (_, { host, trusted }, error) => {
       peer = await startPeer([
