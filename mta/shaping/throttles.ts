@@ -9,7 +9,8 @@ import type { BackOffHit } from './back-off.ts';
 export interface ThrottleWriter {
   /** Answers its id; one of the same kind, source, site, provider and sending domain is replaced. */
   save(throttle: Throttle): number;
-  remove(id: number): void;
+  /** Removes those that are over at `now` (epoch ms). */
+  removeOver(now: number): void;
 }
 
 export interface LaneName {
@@ -41,6 +42,7 @@ export class Throttles {
   readonly #lanes = new Map<string, LaneThrottle>();
   /** not on disk yet, as it could not be written */
   readonly #unsaved = new Set<string>();
+  #someOver = true;
 
   constructor(writer: ThrottleWriter) {
     this.#writer = writer;
@@ -74,13 +76,16 @@ export class Throttles {
     });
   }
 
-  /** Writes what `apply` has changed; when it throws, everything stays to be written. */
-  flush(): void {
+  /** Writes what has changed since the last time, if anything has; when it throws, that stays to be written. */
+  flush(now: number): void {
     for (const key of this.#unsaved) {
       const throttle = this.#active.get(key);
       if (throttle) throttle.id = this.#writer.save(throttle);
       this.#unsaved.delete(key);
     }
+    if (!this.#someOver) return;
+    this.#writer.removeOver(now);
+    this.#someOver = false;
   }
 
   /** What holds for a lane. `now` in epoch ms. */
@@ -114,18 +119,19 @@ export class Throttles {
       if (isOver(throttle, now)) {
         this.#active.delete(key);
         this.#unsaved.delete(key);
-        if (throttle.id > 0) this.#writer.remove(throttle.id);
         over.push(throttle);
       } else if (throttle.since > now) {
-        if (throttle.until !== null) throttle.until -= throttle.since - now;
-        throttle.since = now;
+        const until = throttle.until === null ? null : throttle.until - (throttle.since - now);
+        this.#active.set(key, { ...throttle, since: now, until });
         this.#unsaved.add(key);
       } else continue;
+      this.#someOver = true;
       this.#lanes.clear();
     }
     return over;
   }
 
+  /** All that hold, as they were after the last `tick`. */
   all(): Throttle[] {
     return [...this.#active.values()];
   }

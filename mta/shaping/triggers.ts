@@ -13,17 +13,15 @@ export interface Triggers {
   readonly any: RegExp | undefined;
 }
 
-/** Those whose pattern cannot be used are left out and handed to `onBad`. */
-export function compileTriggers(
-  triggers: readonly BackoffTrigger[],
-  onBad?: (index: number, message: string) => void,
-): Triggers {
-  const all: CompiledTrigger[] = [];
-  for (const [index, trigger] of triggers.entries()) {
-    const checked = compilePattern(trigger.match);
-    if (checked.ok) all.push({ trigger, pattern: checked.pattern });
-    else onBad?.(index, checked.message);
-  }
+/** `recipient-only` comes first: such a reply must not count for any other. Those whose pattern cannot be used are left out. */
+export function compileTriggers(triggers: readonly BackoffTrigger[]): Triggers {
+  const first = (trigger: BackoffTrigger): boolean => trigger.action.type === 'recipient-only';
+  const all = [...triggers.filter(first), ...triggers.filter((each) => !first(each))].flatMap(
+    (trigger): CompiledTrigger[] => {
+      const checked = compilePattern(trigger.match);
+      return checked.ok ? [{ trigger, pattern: checked.pattern }] : [];
+    },
+  );
   if (all.length === 0) return { all, any: undefined };
   return { all, any: new RegExp(all.map(({ trigger }) => `(?:${trigger.match})`).join('|'), 'i') };
 }

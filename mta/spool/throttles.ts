@@ -7,7 +7,6 @@ import { THROTTLE } from './orders.ts';
 export class ThrottleStore implements ThrottleWriter {
   readonly #load: Statement;
   readonly #save: Statement;
-  readonly #remove: Statement;
   readonly #removeOver: Statement;
 
   constructor(db: Database) {
@@ -22,7 +21,6 @@ export class ThrottleStore implements ThrottleWriter {
          RETURNING id`,
       )
       .pluck();
-    this.#remove = db.prepare('DELETE FROM throttle WHERE id = ?');
     this.#removeOver = db.prepare('DELETE FROM throttle WHERE until <= ?');
   }
 
@@ -36,12 +34,7 @@ export class ThrottleStore implements ThrottleWriter {
     return this.#save.get(throttle) as number;
   }
 
-  remove(id: number): void {
-    this.#remove.run(id);
-  }
-
-  /** Answers how many were over. */
-  removeOver(now: number): number {
-    return this.#removeOver.run(now).changes;
+  removeOver(now: number): void {
+    this.#removeOver.run(now);
   }
 }
