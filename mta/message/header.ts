@@ -46,11 +46,12 @@ export function mailboxField(name: string, displayName: string, address: string)
 /** A display name in front of `<…>` (RFC 5322 `phrase`), with its leading space. */
 export function phraseOf(name: string, column: number): string {
   const display = oneLine(name);
-  if (!isPlain(display) || column + display.length + 3 > LINE_MAX) return encodedWords(display, column);
+  if (!isPlain(display)) return encodedWords(display, column);
   // RFC 5322 §3.2.4: what is not made of atoms alone is quoted
-  if (/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(display))
-    return ` ${display}`;
-  return ` "${display.replace(/["\\]/g, '\\$&')}"`;
+  const atoms = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(display);
+  const phrase = atoms ? ` ${display}` : ` "${display.replace(/["\\]/g, '\\$&')}"`;
+  // Quoting may double its length.
+  return column + phrase.length > LINE_MAX ? encodedWords(display, column) : phrase;
 }
 
 /** Encoded-words, each with its leading space or fold, split between characters. `column`: where the first one starts. */

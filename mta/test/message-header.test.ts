@@ -106,6 +106,11 @@ describe('mailbox fields', () => {
   });
 });
 
+it('a display name stays within a line when quoting doubles it', () => {
+  for (const name of ['"'.repeat(600), '\\'.repeat(980), `a, ${'b'.repeat(984)}`])
+    checkLines(mailboxField('From', name, 'news@example.jp'));
+});
+
 it('a phrase is always one field, whatever the list is called', () => {
   expect(phraseOf('News\r\nBcc: x@example.jp\r\n\r\nBody', 8)).toBe(' "News Bcc: x@example.jp Body"');
   fc.assert(
