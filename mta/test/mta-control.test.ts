@@ -1,4 +1,4 @@
-/** What a person can do to mail that is already queued: stop it, pause it, cancel it, stop everything (case 47). */
+/** What a person can do to mail that is already queued: pause it, cancel it, stop everything. */
 import { afterEach, expect, it } from 'vitest';
 import { type MtaHarness, relayTo, startMta } from './mta-harness.ts';
 import { type Peer, type Step, startPeer } from './peer.ts';
@@ -23,46 +23,6 @@ const takes = (address: string): Step[] => [
   'S: 250 Ok',
 ];
 const one = { connections: 1 };
-
-it('stops a mail that is already claimed, rendered and signed, when its reader unsubscribes', async () => {
-  const { promise: held, resolve: release } = Promise.withResolvers<void>();
-  const { promise: reached, resolve: arrived } = Promise.withResolvers<void>();
-  peer = await startPeer([
-    [
-      ...HELLO,
-      'C: MAIL FROM:',
-      'S: 250 Ok',
-      'C: RCPT TO:<first@example.com>',
-      'S: 250 Ok',
-      'C: DATA',
-      'S: 354 Go on',
-      'C> message',
-      () => {
-        arrived();
-        return held;
-      },
-      'S: 250 Ok',
-      ...takes('third@example.com'),
-      'C: QUIT',
-      '*** close',
-    ],
-  ]);
-  harness = await startMta({ routes: relayTo(peer.port, one) });
-  const job = harness.send(['first@example.com', 'second@example.com', 'third@example.com']);
-  await reached;
-  // All three are claimed by now: the peer holds the only connection.
-  await harness.until(() => harness!.status?.inFlight === 3);
-  harness.spool.stop('second@example.com', 1);
-  harness.mta.send({ type: 'stops' });
-  release();
-  expect(await harness.settled(job)).toMatchObject({ delivered: 2, suppressed: 1 });
-  expect(harness.ledger(job).find(({ kind }) => kind === 'suppressed')).toMatchObject({
-    recipient: 'second@example.com',
-    reason: 'unsubscribed',
-    attempt: 0,
-  });
-  expect(peer.lines.some((line) => line.includes('second@'))).toBe(false);
-});
 
 it('pauses and resumes a job without losing or repeating a mail', async () => {
   peer = await startPeer([
