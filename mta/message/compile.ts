@@ -6,6 +6,7 @@ import type { ContentError, ContentLink, ContentSource } from '../types.ts';
 import { chooseEncoding, endLine, normalizeBreaks, type PartEncoder, partEncoder } from './encode.ts';
 import { type FixedFields, fieldError, fixedFields } from './fields.ts';
 import { offersUnsubscribe, withFooter } from './footer.ts';
+import { type HeadPlan, planHead } from './head.ts';
 import { rewriteHtml } from './html.ts';
 import {
   BUILT_IN_VARIABLES,
@@ -33,8 +34,7 @@ export interface CompiledContent {
   /** the body: fixed bytes and the places of the parts */
   pieces: BodyPiece[];
   fields: FixedFields;
-  /** Content-Type and Content-Transfer-Encoding, with CRLF */
-  mimeFields: string;
+  head: HeadPlan;
   /** bulk mail: has List-* fields, and no part goes out without a way to unsubscribe */
   list: boolean;
   /** first part of Feedback-ID */
@@ -98,7 +98,7 @@ export function compileContent(source: ContentSource): CompileResult {
       html: htmlPart?.part ?? null,
       pieces: layout.pieces,
       fields: fixed.fields,
-      mimeFields: `${layout.fields}\r\n`,
+      head: planHead(fixed.fields, `${layout.fields}\r\n`, list),
       list,
       feedbackId: source.feedbackId?.replace(/[^A-Za-z0-9_.-]+/g, '-'),
     },

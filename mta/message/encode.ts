@@ -16,9 +16,12 @@ const EQUALS = 61;
 const DOT = 46;
 const HEX = Buffer.from('0123456789ABCDEF');
 
+const START = 65_536;
+const KEPT = 4 * 1024 * 1024;
+
 /** Grows as needed and is used again for every message: one allocation a message, for the finished body. */
 export class ByteWriter {
-  bytes: Buffer = Buffer.allocUnsafeSlow(65_536);
+  bytes: Buffer = Buffer.allocUnsafeSlow(START);
   length = 0;
 
   reset(): void {
@@ -52,6 +55,15 @@ export class ByteWriter {
 
   copy(): Buffer {
     return Buffer.from(this.bytes.subarray(0, this.length));
+  }
+
+  /** All that was written, in memory of its own that may be given to another thread. Starts anew. */
+  take(): ArrayBuffer {
+    const taken = this.bytes.buffer.slice(0, this.length) as ArrayBuffer;
+    this.length = 0;
+    // one huge message must not keep its memory for ever
+    if (this.bytes.length > KEPT) this.bytes = Buffer.allocUnsafeSlow(START);
+    return taken;
   }
 }
 

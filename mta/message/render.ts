@@ -6,7 +6,7 @@
 import type { DeliveryClass, MergeValues } from '../types.ts';
 import { envelopeAddress, parseAddress } from './address.ts';
 import type { CompiledContent, VaryingPart } from './compile.ts';
-import type { DkimSigner } from './dkim.ts';
+import { type CanonicalHeaders, type DkimSigner, hashBody } from './dkim.ts';
 import { ByteWriter, endLine, normalizeBreaks } from './encode.ts';
 import { offersUnsubscribe, withRenderedFooter } from './footer.ts';
 import { dateValue, textField } from './header.ts';
@@ -27,6 +27,8 @@ export interface RenderContext {
   domain: { returnPathDomain: string };
   /** middle part of Feedback-ID, default bulk */
   class?: DeliveryClass | undefined;
+  /** domains (A-labels) whose old local parts (`a..b`) go out as typed instead of quoted */
+  rawLocalParts?: ReadonlySet<string> | undefined;
 }
 
 export interface RenderRow {
@@ -49,11 +51,12 @@ export interface RenderedMessage {
   utf8: boolean;
   /** every field with its CRLF, without the empty line */
   headers: string;
+  /** what DKIM signs of them */
+  signed: CanonicalHeaders;
+  /** a view of the writer's memory, valid until the next message is rendered with it */
   body: Buffer;
   /** the body is its own relaxed canonical form, so DKIM can hash it as it is */
   canonicalBody: boolean;
-  /** no line of headers and body starts with a dot: SMTP has nothing to stuff */
-  dotFree: true;
 }
 
 /** The content cannot be rendered for this recipient (a Liquid error that only these values cause): settle as bounced, content. */
@@ -69,13 +72,12 @@ export class ContentRenderError extends Error {
   }
 }
 
-const writer = new ByteWriter();
-
-/** Throws ContentRenderError, nothing else. */
+/** Throws ContentRenderError, nothing else. `writer`: memory to use again; what was rendered with it before is gone then. */
 export function renderMessage(
   content: CompiledContent,
   context: RenderContext,
   row: RenderRow,
+  writer = new ByteWriter(),
 ): RenderedMessage {
   const parsed = parseAddress(row.address);
   if (!parsed.ok) {
@@ -83,7 +85,7 @@ export function renderMessage(
     const code = `address-${parsed.code}` as const;
     throw new ContentRenderError('recipient', { code, line: 1, column: 1, message, value: row.address });
   }
-  const recipient = envelopeAddress(parsed);
+  const recipient = envelopeAddress(parsed, context.rawLocalParts?.has(parsed.domain) ? 'raw' : 'quoted');
   const signed = signIds(context.tokenKey, {
     jobId: context.jobId,
     deliveryId: row.deliveryId,
@@ -102,57 +104,58 @@ export function renderMessage(
 
   const tag = tagOf(signed, 'message-id').toString('base64url');
   const id = `${context.jobId.toString(36)}.${row.deliveryId.toString(36)}.${tag}@${fields.fromDomain}`;
-  let list = '';
-  if (content.list) {
-    // RFC 2369; RFC 8058 §3.1 wants the https form for one click
-    const mailto = verpOf(signed, 'unsubscribe', context.domain.returnPathDomain);
-    const campaign = content.feedbackId ?? context.jobId;
-    list =
-      `List-Unsubscribe: <${unsubscribeUrl}>,\r\n <mailto:${mailto}?subject=unsubscribe>\r\n${fields.list}` +
-      `Feedback-ID: ${campaign}:${context.class ?? 'bulk'}:${fields.senderId}\r\n`;
-  }
+  // RFC 2369; RFC 8058 §3.1 wants the https form for one click
+  const listUnsubscribe = content.list
+    ? `<${unsubscribeUrl}>,\r\n <mailto:${verpOf(signed, 'unsubscribe', context.domain.returnPathDomain)}?subject=unsubscribe>`
+    : '';
   const subject = renderText('subject', content.subject, content.subject, scope);
-  const headers =
-    `Date: ${dateValue(row.createdAt)}\r\n${fields.from}To: ${recipient.path}\r\n${fields.replyTo}` +
-    `${textField('Subject', subject)}\r\nMessage-ID: <${id}>\r\n${list}${fields.custom}${content.mimeFields}`;
-
-  const body = renderBody(content, scope);
+  const values = {
+    date: dateValue(row.createdAt),
+    to: recipient.path,
+    subject: textField('Subject', subject).slice('Subject:'.length),
+    messageId: `<${id}>`,
+    listUnsubscribe,
+    feedbackId: `${content.feedbackId ?? context.jobId}:${context.class ?? 'bulk'}:${fields.senderId}`,
+  };
+  renderBody(content, scope, writer);
+  const body = writer.bytes.subarray(0, writer.length);
+  const { head } = content;
   return {
     mailFrom: verpOf(signed, 'bounce', context.domain.returnPathDomain),
     rcptTo: recipient.path,
     utf8: recipient.utf8,
-    headers,
+    headers: head.fields(values),
+    signed: { names: head.signedNames, input: head.signedInput(values) },
     body,
     canonicalBody: !endsWithEmptyLine(body),
-    dotFree: true,
   };
 }
 
-/** Signature (when there is a signer), headers, empty line and body, as they follow DATA: no stuffing needed, no final dot. */
-export async function buildSigned(
-  rendered: RenderedMessage,
+/**
+ * Appends the message as it follows DATA: signatures (when there is a signer), headers, empty line and body. No line of
+ * it starts with a dot, so nothing needs stuffing.
+ */
+export function writeSigned(
+  out: ByteWriter,
+  { headers, signed, body, canonicalBody, utf8 }: RenderedMessage,
   signer: DkimSigner | undefined,
-): Promise<Buffer> {
-  const { headers, body, canonicalBody } = rendered;
-  const signature = signer ? `${await signer.sign(headers, body, canonicalBody)}\r\n` : '';
-  const head = `${signature}${headers}\r\n`;
-  const length = Buffer.byteLength(head);
-  const message = Buffer.allocUnsafe(length + body.length);
-  message.write(head, 0, rendered.utf8 ? 'utf8' : 'latin1');
-  message.set(body, length);
-  return message;
+): void {
+  const signatures = signer ? signer.sign(signed, hashBody(body, canonicalBody)) : '';
+  const head = `${signatures}${headers}\r\n`;
+  if (utf8) out.utf8(head);
+  else out.latin1(head);
+  out.write(body);
 }
 
-function renderBody(content: CompiledContent, scope: Scope): Buffer {
+function renderBody(content: CompiledContent, scope: Scope, writer: ByteWriter): void {
   writer.reset();
   for (const piece of content.pieces) {
     if (typeof piece !== 'string') writer.write(piece);
-    else writePart(piece === 'text' ? content.text! : content.html!, content.list, scope);
+    else writePart(piece === 'text' ? content.text! : content.html!, content.list, scope, writer);
   }
-  return writer.copy();
 }
 
-function writePart(part: VaryingPart, list: boolean, scope: Scope): void {
+function writePart(part: VaryingPart, list: boolean, scope: Scope, writer: ByteWriter): void {
   const { segments } = part.program;
   if (segments) {
     const values = segments.outputs.map((output) => normalizeBreaks(output(scope)));

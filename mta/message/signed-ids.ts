@@ -5,7 +5,7 @@
  * HMAC a message however many links it has, and a token of one purpose is refused for every other (whoever can open
  * a mail's pixel cannot unsubscribe with it). 64 bits are enough: guesses can only be made one by one against our server.
  */
-import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 export interface DeliveryIds {
   jobId: number;
@@ -23,10 +23,14 @@ export type TagPurpose = (typeof PURPOSES)[number];
 export const TAG_BYTES = 8;
 /** Four varints of at most 8 bytes (ids are below 2^53). */
 const MAX_IDS_BYTES = 32;
+/** SHA-512 (FIPS 180-4) */
+const HASH_BLOCK = 128;
+const HASH_BYTES = 64;
 
 interface DerivedKeys {
-  ids: KeyObject;
-  url: KeyObject;
+  /** HMAC-SHA-512 of at most `MAX_IDS_BYTES` bytes */
+  ids(bytes: Buffer): Buffer;
+  url: Buffer;
 }
 
 /** Ids as bytes and all their tags. */
@@ -49,17 +53,35 @@ export function deriveKeys(keyBase64: string): DerivedKeys {
   if (!keys) {
     const master = Buffer.from(keyBase64, 'base64');
     if (master.length !== 32) throw new TypeError('the token key must be 32 bytes in base64');
-    const derive = (label: string) => createSecretKey(createHmac('sha512', master).update(label).digest());
-    keys = { ids: derive('todoke ids v1'), url: derive('todoke click url v1') };
+    const derive = (label: string) => createHmac('sha512', master).update(label).digest();
+    keys = { ids: hmacOfIds(derive('todoke ids v1')), url: derive('todoke click url v1') };
     if (derived.size >= 16) derived.clear();
     derived.set(keyBase64, keys);
   }
   return keys;
 }
 
+/**
+ * RFC 2104 with SHA-512 for one key: both halves of the key's block are laid out once, and two one-shot hashes cost a
+ * quarter of what a `createHmac` for each mail does.
+ */
+function hmacOfIds(key: Buffer): DerivedKeys['ids'] {
+  const inner = Buffer.alloc(HASH_BLOCK + MAX_IDS_BYTES, 0x36);
+  const outer = Buffer.alloc(HASH_BLOCK + HASH_BYTES, 0x5c);
+  for (const [i, byte] of key.entries()) {
+    inner[i]! ^= byte;
+    outer[i]! ^= byte;
+  }
+  return (bytes) => {
+    inner.set(bytes, HASH_BLOCK);
+    outer.set(hash('sha512', inner.subarray(0, HASH_BLOCK + bytes.length), 'buffer'), HASH_BLOCK);
+    return hash('sha512', outer, 'buffer');
+  };
+}
+
 export function signIds(keyBase64: string, ids: DeliveryIds): SignedIds {
   const bytes = encodeIds(ids);
-  return { ids: bytes, tags: createHmac('sha512', deriveKeys(keyBase64).ids).update(bytes).digest() };
+  return { ids: bytes, tags: deriveKeys(keyBase64).ids(bytes) };
 }
 
 export function tagOf(signed: SignedIds, purpose: TagPurpose): Buffer {
@@ -81,7 +103,7 @@ export function openSealed(keyBase64: string, purpose: TagPurpose, sealed: Buffe
   const bytes = sealed.subarray(0, -TAG_BYTES);
   const ids = decodeIds(bytes);
   if (!ids) return null;
-  const tags = createHmac('sha512', deriveKeys(keyBase64).ids).update(bytes).digest();
+  const tags = deriveKeys(keyBase64).ids(bytes);
   return timingSafeEqual(tagOf({ ids: bytes, tags }, purpose), sealed.subarray(-TAG_BYTES)) ? ids : null;
 }
 

@@ -1,60 +1,37 @@
-import { createDkimSigner, type DkimSigner } from '../message/dkim.ts';
-import { buildSigned, type RenderContext, renderMessage } from '../message/render.ts';
+import { availableParallelism } from 'node:os';
+import { ComposePool } from '../compose/pool.ts';
 import type { Mail } from '../smtp/types.ts';
-import { parseMerge, type QueueRow } from '../spool/claim.ts';
+import type { QueueRow } from '../spool/claim.ts';
 import type { DeliverySettings } from '../types.ts';
 import type { Job } from './jobs.ts';
 
-/** Makes one mail's bytes from the job's compiled content and the row's values, signed for the From domain. */
+export { UnfitContent } from '../compose/compose.ts';
+
+/** More than four threads compose faster than one main thread sends. */
+const threads = (): number => Math.min(4, Math.max(2, availableParallelism()));
+
+/** Makes one mail's bytes from the job's content and the row's values, signed for the From domain; in threads of its own. */
 export class Composer {
-  readonly #settings: DeliverySettings;
-  readonly #domains = new Map<string, { returnPathDomain: string; signer: DkimSigner | undefined }>();
-  readonly #contexts = new WeakMap<Job, { context: RenderContext; signer: DkimSigner | undefined }>();
+  readonly #pool: ComposePool;
 
-  constructor(settings: DeliverySettings) {
-    this.#settings = settings;
-    for (const { domain, returnPathDomain, dkim } of settings.domains) {
-      const key = dkim[0];
-      const signer = key && createDkimSigner({ domain, selector: key.selector, privateKey: key.privateKey });
-      this.#domains.set(domain.toLowerCase(), { returnPathDomain, signer });
-    }
+  constructor(options: { content(jobId: number): string; onError(what: string, error: unknown): void }) {
+    this.#pool = new ComposePool({ ...options, threads: threads() });
   }
 
-  /** Throws `ContentRenderError` when this person's values break the content. */
-  async compose(job: Job, row: QueueRow): Promise<Mail> {
-    const { compiled } = job;
-    // The dispatcher settles such a job's mails without composing them.
-    if (!compiled.ok) throw new Error(`job ${job.id} does not compile`);
-    const { context, signer } = this.#context(job, compiled.content.fields.fromDomain);
-    const rendered = renderMessage(compiled.content, context, {
-      deliveryId: row.id,
-      subscriberId: row.subscriberId,
-      listId: row.listId,
-      address: row.address,
-      merge: parseMerge(row.merge),
-      createdAt: row.createdAt,
-    });
-    const message = await buildSigned(rendered, signer);
-    return { mailFrom: rendered.mailFrom, rcptTo: rendered.rcptTo, message };
+  /**
+   * Settings of all mails from now on.
+   * @throws Error when a key cannot be read
+   */
+  use(settings: DeliverySettings): void {
+    this.#pool.use(settings);
   }
 
-  #context(job: Job, fromDomain: string): { context: RenderContext; signer: DkimSigner | undefined } {
-    let found = this.#contexts.get(job);
-    if (!found) {
-      // A From domain that nobody has set up: unsigned, and bounces come back to it (sandbox, first steps).
-      const domain = this.#domains.get(fromDomain) ?? { returnPathDomain: fromDomain, signer: undefined };
-      found = {
-        context: {
-          jobId: job.id,
-          class: job.class,
-          publicUrl: this.#settings.publicUrl,
-          tokenKey: this.#settings.tokenKey,
-          domain: { returnPathDomain: domain.returnPathDomain },
-        },
-        signer: domain.signer,
-      };
-      this.#contexts.set(job, found);
-    }
-    return found;
+  /** @throws UnfitContent when the content does not compile or this person's values break it; other errors are our own failures */
+  compose(job: Job, row: QueueRow): Promise<Mail> {
+    return this.#pool.compose(job, row);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 }

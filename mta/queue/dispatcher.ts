@@ -1,5 +1,4 @@
 import type { Database } from 'better-sqlite3';
-import { ContentRenderError } from '../message/render.ts';
 import type { Resolver } from '../routing/dns.ts';
 import type { HostTarget } from '../routing/types.ts';
 import type { Mail, SendOutcome, SessionInfo } from '../smtp/types.ts';
@@ -8,7 +7,7 @@ import { GroupCommit, type Settlement, SettleWriter } from '../spool/settle.ts';
 import { pruneStops, Stops } from '../spool/stops.ts';
 import type { DeliverySettings, MtaStatus, Route } from '../types.ts';
 import { Bucket } from './bucket.ts';
-import { Composer } from './composer.ts';
+import { Composer, UnfitContent } from './composer.ts';
 import { Courier, type CourierOwner, type OpenFailure, type Taken } from './courier.ts';
 import { type Destination, Destinations } from './destinations.ts';
 import { Jobs } from './jobs.ts';
@@ -74,7 +73,7 @@ export class Dispatcher implements CourierOwner {
   readonly #throughput = new Throughput();
   #settings: DeliverySettings | undefined;
   #settingsText: string | null = null;
-  #composer: Composer | undefined;
+  readonly #composer: Composer;
   #destinations: Destinations | undefined;
   #stopped = false;
   #draining = false;
@@ -91,6 +90,7 @@ export class Dispatcher implements CourierOwner {
     this.#options = options;
     this.#claims = new Claims(options.db);
     this.#jobs = new Jobs(this.#claims);
+    this.#composer = new Composer({ content: (id) => this.#claims.content(id), onError: options.onError });
     this.#commit = new GroupCommit(new SettleWriter(options.db), {
       delay: 20,
       size: 200,
@@ -133,7 +133,7 @@ export class Dispatcher implements CourierOwner {
 
   #apply(settings: DeliverySettings): void {
     // First, as a key that cannot be read throws.
-    this.#composer = new Composer(settings);
+    this.#composer.use(settings);
     this.#settings = settings;
     this.#destinations = new Destinations({
       routes: this.#routes(settings),
@@ -176,6 +176,7 @@ export class Dispatcher implements CourierOwner {
       clearTimeout(timer);
     }
     this.#commit.flush();
+    await this.#composer.close();
   }
 
   status(): MtaStatus {
@@ -225,12 +226,12 @@ export class Dispatcher implements CourierOwner {
   }
 
   compose(taken: Taken): Promise<Mail> {
-    return this.#composer!.compose(taken.bucket.job, taken.row);
+    return this.#composer.compose(taken.bucket.job, taken.row);
   }
 
   composeFailed({ bucket, row }: Taken, error: unknown): void {
     const text = String((error as Error).message ?? error);
-    if (error instanceof ContentRenderError) {
+    if (error instanceof UnfitContent) {
       this.#settle(bucket, row, synthetic('bounced', 'content', '5.6.0', text));
       return;
     }
@@ -523,7 +524,7 @@ export class Dispatcher implements CourierOwner {
   /** Mails that must not or cannot be sent at all; answers whether this was one. */
   #settleUnsent(bucket: Bucket, row: QueueRow): boolean {
     if (this.#settleStopped(bucket, row)) return true;
-    const verdict = unsendableVerdict(row, bucket);
+    const verdict = unsendableVerdict(row);
     if (verdict) this.#settle(bucket, row, verdict);
     return verdict !== undefined;
   }

@@ -1,9 +1,5 @@
-import { type CompileResult, compileContent } from '../message/compile.ts';
 import type { Claims, JobRow } from '../spool/claim.ts';
 import type { DeliveryClass, JobState } from '../types.ts';
-
-/** Contents kept compiled: those of the jobs that send now. Single mails that wait for a retry need none. */
-const COMPILED = 100;
 
 export class Job {
   readonly id: number;
@@ -11,18 +7,11 @@ export class Job {
   state: JobState;
   /** buckets of it that are in memory */
   buckets = 0;
-  readonly #compile: (job: Job) => CompileResult;
 
-  constructor(row: JobRow, compile: (job: Job) => CompileResult) {
+  constructor(row: JobRow) {
     this.id = row.id;
     this.class = row.class;
     this.state = row.state;
-    this.#compile = compile;
-  }
-
-  /** Not ok: it does not compile (the server checks before it creates a job, so this is a last resort). */
-  get compiled(): CompileResult {
-    return this.#compile(this);
   }
 }
 
@@ -30,8 +19,6 @@ export class Job {
 export class Jobs {
   readonly #claims: Claims;
   readonly #jobs = new Map<number, Job>();
-  /** the least lately used first */
-  readonly #compiled = new Map<Job, CompileResult>();
 
   constructor(claims: Claims) {
     this.#claims = claims;
@@ -43,7 +30,7 @@ export class Jobs {
     if (!job) {
       const row = this.#claims.job(id);
       if (!row) return undefined;
-      job = new Job(row, (each) => this.#compile(each));
+      job = new Job(row);
       this.#jobs.set(id, job);
     }
     job.buckets += 1;
@@ -64,16 +51,6 @@ export class Jobs {
 
   leave(job: Job): void {
     job.buckets -= 1;
-    if (job.buckets > 0) return;
-    this.#jobs.delete(job.id);
-    this.#compiled.delete(job);
-  }
-
-  #compile(job: Job): CompileResult {
-    const found = this.#compiled.get(job) ?? compileContent(this.#claims.content(job.id));
-    this.#compiled.delete(job);
-    if (this.#compiled.size >= COMPILED) this.#compiled.delete(this.#compiled.keys().next().value!);
-    this.#compiled.set(job, found);
-    return found;
+    if (job.buckets === 0) this.#jobs.delete(job.id);
   }
 }

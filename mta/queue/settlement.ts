@@ -38,13 +38,8 @@ export const STOPPED: SuppressedVerdict = synthetic(
   'The recipient unsubscribed before this mail left',
 );
 
-/** A mail that cannot be sent at all: content that does not compile, an address that is none. */
-export function unsendableVerdict(row: QueueRow, bucket: Bucket): Verdict | undefined {
-  const { compiled } = bucket.job;
-  if (!compiled.ok) {
-    const text = compiled.errors.map((error) => `${error.field}: ${error.message}`).join('; ');
-    return synthetic('bounced', 'content', '5.6.0', text);
-  }
+/** A mail that cannot be sent at all: an address that is none. */
+export function unsendableVerdict(row: QueueRow): Verdict | undefined {
   const parsed = parseAddress(row.address);
   return parsed.ok ? undefined : synthetic('bounced', 'syntax', '5.1.3', parsed.message);
 }

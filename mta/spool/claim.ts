@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { ContentSource, DeliveryClass, JobState, MergeValues } from '../types.ts';
+import type { DeliveryClass, JobState, MergeValues } from '../types.ts';
 import type { StopRow } from './stops.ts';
 
 /** One mail to send, as it lies in the queue. */
@@ -117,8 +117,9 @@ export class Claims {
     return this.#job.get(id) as JobRow | undefined;
   }
 
-  content(jobId: number): ContentSource {
-    return JSON.parse(this.#content.get(jobId) as string) as ContentSource;
+  /** JSON of the job's `ContentSource` */
+  content(jobId: number): string {
+    return this.#content.get(jobId) as string;
   }
 
   stopsSince(seq: number): StopRow[] {

@@ -1,34 +1,56 @@
+import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compileContent } from '../message/compile.ts';
-import { canonicalizeBody, createDkimSigner, type DkimSigner } from '../message/dkim.ts';
+import {
+  canonicalizeBody,
+  canonicalizeHeaders,
+  createDkimSigner,
+  type DkimSigner,
+  hashBody,
+} from '../message/dkim.ts';
 import { type DkimKey, dkimRecordValue, generateDkimKey } from '../message/dkim-keys.ts';
-import { buildSigned, renderMessage } from '../message/render.ts';
+import { ByteWriter } from '../message/encode.ts';
+import { renderMessage, writeSigned } from '../message/render.ts';
 import { createTokenKey } from '../message/token.ts';
 import type { ContentSource, MergeValues } from '../types.ts';
 
 let key: DkimKey;
+let edwards: DkimKey;
 let signer: DkimSigner;
 beforeAll(async () => {
   key = await generateDkimKey();
-  signer = createDkimSigner({ domain: 'example.jp', selector: 'todoke', privateKey: key.privateKey });
+  edwards = await generateDkimKey('ed25519');
+  signer = signerOf({ selector: 'todoke', privateKey: key.privateKey });
 });
 
-/** mailauth's verdict, with our DNS record and nothing else. */
-async function verify(message: Buffer) {
+const signerOf = (...keys: { selector: string; privateKey: string }[]): DkimSigner =>
+  createDkimSigner({ domain: 'example.jp', keys });
+
+/** mailauth's verdicts, signature by signature from the top, with our DNS records and nothing else. */
+async function verifyAll(message: Buffer) {
+  const records = new Map([
+    ['todoke._domainkey.example.jp', dkimRecordValue(key.publicKey)],
+    ['ed._domainkey.example.jp', dkimRecordValue(edwards.publicKey, 'ed25519')],
+  ]);
   const resolver = async (name: string, type: string) => {
-    if (name === 'todoke._domainkey.example.jp' && type === 'TXT') return [[dkimRecordValue(key.publicKey)]];
+    const record = type === 'TXT' ? records.get(name) : undefined;
+    if (record !== undefined) return [[record]];
     throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
   };
-  const { results } = await dkimVerify(message, { resolver });
-  return results[0]?.status;
+  return (await dkimVerify(message, { resolver })).results;
+}
+
+async function verify(message: Buffer) {
+  return (await verifyAll(message))[0]?.status;
 }
 
 async function send(
   source: Partial<ContentSource>,
   merge: MergeValues = {},
   address = 'taro@example.com',
+  by = signer,
 ): Promise<Buffer> {
   const result = compileContent({
     from: { name: '届け株式会社', address: 'news@example.jp' },
@@ -47,7 +69,9 @@ async function send(
     },
     { deliveryId: 2, subscriberId: 3, listId: 4, address, merge, createdAt: Date.now() },
   );
-  return buildSigned(rendered, signer);
+  const out = new ByteWriter();
+  writeSigned(out, rendered, by);
+  return out.copy();
 }
 
 const japanese = '秋の新作コレクションのご案内です。髙島屋 ① ㈱ ～ 😀\n'.repeat(20);
@@ -103,8 +127,8 @@ describe('an independent verifier accepts', () => {
       fc.asyncProperty(word, word, line, async (subject, reply, body) => {
         const clean = (text: string) => text.replace(/\r\n[ \t]+(?=\r\n|$)/g, '');
         const headers = `From: a@example.jp\r\nSubject:${clean(subject)}\r\nReply-To:  x@y.jp ${clean(reply)}\r\nDate: x\r\n`;
-        const signature = await signer.sign(headers, Buffer.from(body));
-        const message = Buffer.from(`${signature}\r\n${headers}\r\n${body}`);
+        const signature = signer.sign(canonicalizeHeaders(headers), hashBody(Buffer.from(body)));
+        const message = Buffer.from(`${signature}${headers}\r\n${body}`);
         expect(await verify(message)).toMatchObject({ result: 'pass' });
       }),
       { numRuns: 150 },
@@ -159,6 +183,46 @@ describe('relaxed canonical body (RFC 6376 §3.4.4)', () => {
   });
 });
 
-it('refuses what is no private key', () => {
-  expect(() => createDkimSigner({ domain: 'example.jp', selector: 's', privateKey: 'nonsense' })).toThrow();
+describe('several keys of a domain', () => {
+  it('each sign, in their order (RSA and Ed25519, RFC 8463)', async () => {
+    const both = signerOf(
+      { selector: 'ed', privateKey: edwards.privateKey },
+      { selector: 'todoke', privateKey: key.privateKey },
+    );
+    const message = await send({ text: japanese, html: `<p>${japanese}</p>`, list }, {}, undefined, both);
+    const found = (await verifyAll(message)).map(({ selector, algo, status }) => [
+      selector,
+      algo,
+      status.result,
+    ]);
+    expect(found).toEqual([
+      ['ed', 'ed25519-sha256', 'pass'],
+      ['todoke', 'rsa-sha256', 'pass'],
+    ]);
+    const changed = Buffer.from(message.toString().replace('Subject: Hello', 'Subject: Hullo'));
+    for (const { status } of await verifyAll(changed)) expect(status.result).not.toBe('pass');
+  });
+
+  it('may be of one kind: the old and the new one while they change', async () => {
+    const both = signerOf(
+      { selector: 'todoke', privateKey: key.privateKey },
+      { selector: 'todoke', privateKey: key.privateKey },
+    );
+    const results = await verifyAll(await send({ text: 'x' }, {}, undefined, both));
+    expect(results.map(({ status }) => status.result)).toEqual(['pass', 'pass']);
+  });
+});
+
+it.each([
+  ['what is no private key', 'nonsense'],
+  [
+    'a key that DKIM does not know',
+    generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    }).privateKey,
+  ],
+])('refuses %s', (_, privateKey) => {
+  expect(() => signerOf({ selector: 's', privateKey })).toThrow();
 });

@@ -1,13 +1,15 @@
 import { simpleParser } from 'mailparser';
 import { describe, expect, it } from 'vitest';
 import { compileContent } from '../message/compile.ts';
+import { canonicalizeHeaders } from '../message/dkim.ts';
+import { ByteWriter } from '../message/encode.ts';
 import { renderPreview } from '../message/preview.ts';
 import {
-  buildSigned,
   ContentRenderError,
   type RenderContext,
   type RenderRow,
   renderMessage,
+  writeSigned,
 } from '../message/render.ts';
 import { createTokenKey, verifyToken } from '../message/token.ts';
 import { parseVerp } from '../message/verp.ts';
@@ -60,7 +62,6 @@ describe('header fields', () => {
       rcptTo: 'Taro@example.com',
       utf8: false,
       canonicalBody: true,
-      dotFree: true,
     });
     expect(fieldsOf(rendered.headers)).toEqual([
       ['Date', 'Tue, 24 Nov 2026 01:02:03 +0000'],
@@ -138,9 +139,41 @@ it('messages do not share memory', () => {
   expect(first.body.toString()).toBe(before);
 });
 
-it('an unsigned message is headers, an empty line and the body', async () => {
+it('an unsigned message is headers, an empty line and the body', () => {
   const rendered = renderMessage(compile(), context, row);
-  expect((await buildSigned(rendered, undefined)).toString()).toBe(`${rendered.headers}\r\n${rendered.body}`);
+  const out = new ByteWriter();
+  writeSigned(out, rendered, undefined);
+  expect(out.copy().toString()).toBe(`${rendered.headers}\r\n${rendered.body}`);
+});
+
+it.each<[string, Partial<ContentSource>, Partial<RenderRow>]>([
+  ['mail to one person', {}, {}],
+  [
+    'bulk mail',
+    { list: { id: 'l', name: '毎週のお知らせと限定のご案内をお届けするリスト' }, feedbackId: 'c' },
+    {},
+  ],
+  [
+    'own fields, also those that are signed',
+    {
+      replyTo: 'desk@example.jp',
+      headers: { 'X-A': 'a  b', References: '<a@b.c>  <d@e.f>', 'In-Reply-To': '<a@b.c>' },
+    },
+    {},
+  ],
+  ['a folded subject', { subject: `{{ name }} ${'word  and '.repeat(30)}` }, {}],
+  ['no subject', { subject: '' }, {}],
+  ['an address with blanks', {}, { address: '"a  b"@example.com' }],
+])('what is signed of the fields of %s is their canonical form', (_, source, changes) => {
+  const { headers, signed } = renderMessage(compile(source), context, { ...row, ...changes });
+  expect(signed).toEqual(canonicalizeHeaders(headers));
+});
+
+it('sends old local parts as typed to domains that want it', () => {
+  const raw = { ...context, rawLocalParts: new Set(['docomo.ne.jp']) };
+  const to = (address: string) => renderMessage(compile(), raw, { ...row, address }).rcptTo;
+  expect(to('a..b@docomo.ne.jp')).toBe('a..b@docomo.ne.jp');
+  expect(to('a..b@example.jp')).toBe('"a..b"@example.jp');
 });
 
 describe('what only these values break', () => {
