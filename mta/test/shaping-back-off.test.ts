@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BackOff, type BackOffHit, type ShapingVerdict } from '../shaping/back-off.ts';
 import { createProfiles } from '../shaping/profiles.ts';
 import { replyForTriggers } from '../shaping/triggers.ts';
-import type { BackoffTrigger, PHASES } from '../types.ts';
+import type { BackoffTrigger, Phase } from '../types.ts';
 import { classify } from '../verdict/verdict.ts';
 
 const MINUTE = 60_000;
@@ -190,13 +190,7 @@ describe('what no server said', () => {
 });
 
 describe('connections that fail', () => {
-  const table: [
-    provider: string,
-    phase: Phase,
-    code: number,
-    text: string,
-    expected: string[],
-  ][] = [
+  const table: [provider: string, phase: Phase, code: number, text: string, expected: string[]][] = [
     ['au', 'connect', 0, 'connect ECONNREFUSED 192.0.2.1:25', ['suspend 60']],
     ['au', 'banner', 0, 'ECONNRESET: read', ['suspend 60']],
     ['au', 'dot', 0, 'connection closed by the server', ['suspend 60']],

@@ -12,6 +12,17 @@ function run(rule: Gcra, times: number[]): number[] {
   });
 }
 
+const rules = fc.record({
+  count: fc.integer({ min: 1, max: 1000 }),
+  period: fc.constantFrom(1000, 60_000),
+  burst: fc.integer({ min: 1, max: 20 }),
+});
+/** Where tests of time begin: any, as clocks may. */
+const starts = fc.constantFrom(0, 12_345, 1_700_000_000_000);
+const intervalOf = ({ count, period }: Gcra): number => period / count;
+/** The clock is a double of 13 digits. */
+const ROUNDING = 0.01;
+
 describe('rate limit (GCRA)', () => {
   it('spaces events evenly and says when the next one may come', () => {
     const rule = { count: 10, period: 1000 };
@@ -25,43 +36,66 @@ describe('rate limit (GCRA)', () => {
     ]);
   });
 
-  it('never lets more through in any window than the rate and the burst, and never less than the rate', () => {
+  it('gives a burst again after a rest, and no more than that', () => {
+    const rule = { count: 10, period: 1000, burst: 3 };
+    expect(run(rule, [0, 0, 0, 60_000, 60_000, 60_000, 60_000])).toEqual([0, 0, 0, 60_000, 60_000, 60_000]);
+  });
+
+  it('never lets more through in any window than the burst and rate × time', () => {
     fc.assert(
       fc.property(
-        fc.record({
-          count: fc.integer({ min: 1, max: 1000 }),
-          period: fc.constantFrom(1000, 60_000),
-          burst: fc.integer({ min: 1, max: 20 }),
-        }),
+        rules,
+        starts,
         fc.array(fc.integer({ min: 0, max: 500 }), { minLength: 1, maxLength: 200 }),
-        (rule, gaps) => {
-          let now = 1_700_000_000_000;
-          const times = gaps.map((gap) => (now += gap));
-          const allowed = run(rule, times);
-          const interval = rule.period / rule.count;
-          for (let i = 0; i < allowed.length; i += 1) {
-            for (let j = i; j < allowed.length; j += 1) {
-              const most = rule.burst + (allowed[j]! - allowed[i]!) / interval;
-              // 0.01: the clock is a double of 13 digits
-              expect(j - i + 1).toBeLessThanOrEqual(most + 0.01);
-            }
-          }
-          // Whoever waits until retryAt is let through.
-          let state = 0;
-          let at = times[0]!;
-          for (let i = 0; i < 50; i += 1) {
-            const decision = gcra(rule, state, at);
-            if (decision.allowed) state = decision.state;
-            else {
-              expect(decision.retryAt - at).toBeLessThanOrEqual(interval + 0.01);
-              at = decision.retryAt;
-              const again = gcra(rule, state, at);
-              expect(again.allowed).toBe(true);
-              if (again.allowed) state = again.state;
-            }
-          }
+        (rule, start, gaps) => {
+          let now = start;
+          const allowed = run(
+            rule,
+            gaps.map((gap) => {
+              now += gap;
+              return now;
+            }),
+          );
+          for (let i = 0; i < allowed.length; i += 1)
+            for (let j = i; j < allowed.length; j += 1)
+              expect(j - i + 1).toBeLessThanOrEqual(
+                rule.burst + (allowed[j]! - allowed[i]!) / intervalOf(rule) + ROUNDING,
+              );
         },
       ),
+    );
+  });
+
+  it('never starves: whoever waits until it is told gets through, and no wait is longer than one interval', () => {
+    fc.assert(
+      fc.property(rules, starts, fc.integer({ min: 1, max: 100 }), (rule, start, events) => {
+        let state = 0;
+        let now: number = start;
+        for (let n = 0; n < events; n += 1) {
+          let decision = gcra(rule, state, now);
+          if (!decision.allowed) {
+            expect(decision.retryAt - now).toBeLessThanOrEqual(intervalOf(rule) + ROUNDING);
+            now = decision.retryAt;
+            decision = gcra(rule, state, now);
+          }
+          expect(decision.allowed).toBe(true);
+          if (decision.allowed) state = decision.state;
+        }
+        // So that many events take no longer than the rate says.
+        expect(now - start).toBeLessThanOrEqual(
+          Math.max(0, events - rule.burst) * intervalOf(rule) + ROUNDING,
+        );
+      }),
+    );
+  });
+
+  it('forgets no event because others asked in vain', () => {
+    fc.assert(
+      fc.property(rules, fc.array(fc.integer({ min: 0, max: 2000 }), { maxLength: 100 }), (rule, times) => {
+        const sorted = times.sort((a, b) => a - b);
+        const allowed = run(rule, sorted);
+        expect(run(rule, allowed)).toEqual(allowed);
+      }),
     );
   });
 });
