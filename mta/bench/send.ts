@@ -14,6 +14,7 @@ import { Api } from '../../scripts/api.ts';
 import { startAppliance } from '../../scripts/appliance.ts';
 import { startSmtpSink } from '../test/smtp-sink.ts';
 import { watchMemory } from './lib/memory.ts';
+import { childrenOf, cpuOf, watchCpu } from './lib/processes.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +37,8 @@ const dataDir = mkdtempSync(join(tmpdir(), 'todoke-bench-'));
 const sink = await startSmtpSink();
 try {
   const sent = await sendCampaign();
-  const limitPerSec = await measureLimit(sent.bytes);
+  const limit = await measureLimit(sent.bytes);
+  const limitPerSec = count / limit.seconds;
   const perSec = count / sent.seconds;
   console.log(
     JSON.stringify({
@@ -50,6 +52,11 @@ try {
       sendPerSec: Math.round(sent.sendPerSec),
       serverRssMB: sent.memory.parentMB,
       mtaRssMB: sent.memory.childrenMB,
+      // of processor time: what the ratio would be if nothing ever waited
+      cpuRatio: Number((limit.cpuMicros.total / sent.cpu.perUnit.total!).toFixed(3)),
+      cpuMicros: sent.cpu.perUnit,
+      limitCpuMicros: limit.cpuMicros,
+      threads: sent.cpu.threads,
     }),
   );
 } finally {
@@ -73,6 +80,7 @@ async function sendCampaign() {
     const { id, bytes } = await writeCampaign(api, list.id);
 
     const memory = watchMemory(appliance.pid);
+    const cpu = watchCpu({ server: appliance.pid, mta: childrenOf(appliance.pid)[0]!, sink: sink.pid });
     const startedAt = performance.now();
     await api.post(`/campaigns/${id}/start`, {
       overrides: [{ code: 'public-url-local', reason: 'bench on loopback' }],
@@ -88,7 +96,7 @@ async function sendCampaign() {
         `The campaign is ${campaign.state} with ${campaign.counts.delivered} of ${count} delivered`,
       );
     }
-    return { seconds, bytes, memory: memory.stop(), sendPerSec: ledgerRate() };
+    return { seconds, bytes, memory: memory.stop(), cpu: cpu.stop(count), sendPerSec: ledgerRate() };
   } catch (error) {
     console.error(appliance.lastLines());
     throw error;
@@ -158,12 +166,18 @@ function ledgerRate(): number {
   return count / (Math.max(1, last - first) / 1000);
 }
 
-async function measureLimit(bytes: number): Promise<number> {
-  const client = fileURLToPath(new URL('./lib/limit-client.ts', import.meta.url));
+async function measureLimit(
+  bytes: number,
+): Promise<{ seconds: number; cpuMicros: { client: number; sink: number; total: number } }> {
+  const program = fileURLToPath(new URL('./lib/limit-client.ts', import.meta.url));
+  const before = cpuOf(sink.pid);
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [client, ...[sink.port, count, bytes, connections].map(String)],
+    [program, ...[sink.port, count, bytes, connections].map(String)],
     { env: { ...process.env, UV_THREADPOOL_SIZE: String(availableParallelism()) } },
   );
-  return count / (JSON.parse(stdout) as { seconds: number }).seconds;
+  const { seconds, cpuMicros } = JSON.parse(stdout) as { seconds: number; cpuMicros: number };
+  const client = Math.round(cpuMicros / count);
+  const sinkCpu = Math.round((cpuOf(sink.pid) - before) / count);
+  return { seconds, cpuMicros: { client, sink: sinkCpu, total: client + sinkCpu } };
 }

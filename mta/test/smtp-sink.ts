@@ -3,6 +3,7 @@ import net from 'node:net';
 
 export interface SmtpSink {
   port: number;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -20,6 +21,7 @@ export async function startSmtpSink(args: string[] = []): Promise<SmtpSink> {
   await listening(child, port);
   return {
     port,
+    pid: child.pid!,
     stop: () =>
       new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) resolve();

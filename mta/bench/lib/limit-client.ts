@@ -2,7 +2,7 @@
  * The limit that the appliance is held against: the least that any sender in Node must do for each mail. Run as a
  * process of its own: 20 sockets to the same sink, PIPELINING, one body hash and one RSA-2048 signature a mail by
  * `crypto.sign` in the thread pool (RFC 6376 needs both), no queue, no template, no disk.
- *   node limit-client.ts PORT COUNT BYTES SOCKETS → {"seconds":…}
+ *   node limit-client.ts PORT COUNT BYTES SOCKETS → {"seconds":…,"cpuMicros":…}
  */
 import { generateKeyPairSync, hash, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
@@ -94,5 +94,7 @@ class Replies {
 }
 
 const startedAt = performance.now();
+const before = process.cpuUsage();
 await Promise.all(Array.from({ length: sockets }, run));
-console.log(JSON.stringify({ seconds: (performance.now() - startedAt) / 1000 }));
+const { user, system } = process.cpuUsage(before);
+console.log(JSON.stringify({ seconds: (performance.now() - startedAt) / 1000, cpuMicros: user + system }));

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { childrenOf, readProc } from './processes.ts';
 
 export interface PeakMemory {
   /** the highest sum of all processes at one moment, MB */
@@ -33,28 +33,6 @@ export function watchMemory(pid: number, everyMs = 100): { stop(): PeakMemory } 
 
 /** 0 when the process is gone. */
 function residentMB(pid: number): number {
-  const kB = /^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1];
+  const kB = /^VmRSS:\s+(\d+)/m.exec(readProc(`${pid}/status`))?.[1];
   return Number(kB ?? 0) / 1024;
-}
-
-function childrenOf(pid: number): number[] {
-  return threads(pid).flatMap((thread) =>
-    read(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
-  );
-}
-
-function threads(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`);
-  } catch {
-    return [];
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
