@@ -43,6 +43,8 @@ export interface TlsFacts {
  */
 export type TlsDiscovery = (
   domain: string,
+  /** a route names it, so what is asked may be inside the company */
+  allowPrivate: boolean,
 ) => Promise<
   { kind: 'found'; signedMx: boolean; sts: StsPolicy | undefined } | { kind: 'temporary'; text: string }
 >;

@@ -168,4 +168,14 @@ export const MIGRATIONS: string[] = [
     PRIMARY KEY (day, policy_domain, policy_type, mx_host, result)
   ) WITHOUT ROWID;
   `,
+  // MTA-STS policies that were fetched: they hold until they expire, whatever becomes of us or of the DNS (RFC 8461 §3.3).
+  `
+  CREATE TABLE sts_policy (
+    domain TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    fetched_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ];
