@@ -11,13 +11,22 @@ export { renderPreview } from './message/preview.ts';
 export { ContentRenderError } from './message/render.ts';
 export type { TokenClaims, TokenPurpose } from './message/token.ts';
 export { createTokenKey, publicPath, verifyClickUrl, verifyToken } from './message/token.ts';
+export { Days } from './routing/days.ts';
 export type { DnsAnswer, Resolver } from './routing/dns.ts';
 export { createResolver } from './routing/dns.ts';
+export { createSecureResolver } from './routing/dns-secure.ts';
 export { checkRouteMatch } from './routing/routes.ts';
+export { bindAddress } from './routing/sources.ts';
+export { PLAN as WARM_UP_PLAN } from './routing/warm-up.ts';
 export type { SandboxMail } from './sandbox/mailbox.ts';
 export { openSandboxMail } from './sandbox/mailbox.ts';
 export type { OverrideProblem } from './shaping/override.ts';
-export type { LimitState, OverrideCheck, Profiles, ProviderShaping } from './shaping/profiles.ts';
+export type {
+  LimitState,
+  OverrideCheck,
+  Profiles,
+  ProviderShaping,
+} from './shaping/profiles.ts';
 export { checkOverride, createProfiles } from './shaping/profiles.ts';
 export type { MtaHandle } from './spawn.ts';
 export { spawnMta } from './spawn.ts';

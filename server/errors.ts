@@ -46,7 +46,16 @@ export const FIELD_ERRORS = [
   ...['name-too-long', 'invalid-bytes', 'unknown-attribute', 'unknown-encoding', 'unknown-delimiter'],
   ...['already-exists', 'not-found', 'in-use', 'reserved', 'value-invalid', 'setting-locked', 'suppressed'],
   ...['wrong-credentials', 'wrong-state', 'revision-conflict', 'cursor-invalid', 'time-past'],
-  ...['list-unknown', 'domain', 'host', 'match', 'login-incomplete', 'sending-domain-missing'],
+  ...[
+    'list-unknown',
+    'domain',
+    'host',
+    'match',
+    'login-incomplete',
+    'sending-domain-missing',
+    'dkim-record-missing',
+  ],
+  ...['ip-address', 'ehlo-name', 'ehlo-differs', 'certificate', 'private-key', 'key-mismatch'],
 ] as const;
 
 /** Why a file or an import as a whole fails. In the UI: `importError.CODE`. */

@@ -23,6 +23,14 @@ const queues = (queued: number): LiveEvent => ({
     inFlight: 0,
     connections: 0,
     rssMB: 1,
+    items: [],
+    providers: [],
+    sites: [],
+    sources: [],
+    relays: [],
+    problems: [],
+    controls: [],
+    throttles: [],
   },
 });
 const campaign = (id: number, name: string) => ({ type: 'campaign', data: { id, name } }) as LiveEvent;

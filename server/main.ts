@@ -10,7 +10,7 @@ import { reconcile } from './campaigns/lifecycle.ts';
 import { startDueCampaigns } from './campaigns/schedule.ts';
 import type { Config, Ports } from './config.ts';
 import { makePrivateDir, migrate, openDb } from './db/open.ts';
-import { queueSummary } from './delivery/queues.ts';
+import { liveQueues } from './delivery/queues.ts';
 import type { App, Db, Deps } from './deps.ts';
 import { features, publicFeatures } from './features.ts';
 import { lockFile, portsFile } from './folder.ts';
@@ -149,16 +149,27 @@ function wire(config: Config, log: Logger, db: Db, bareSpool: Spool, events: Ser
       return id;
     },
   };
+  /** With each report of the MTA, so once a second however many look, and never for nobody. */
+  const showQueues = (): void => {
+    if (!live.wants('queues')) return;
+    try {
+      live.publish({ type: 'queues', data: liveQueues(deps) });
+    } catch (error) {
+      // A spool that is locked or full must not end the process for the sake of a screen.
+      log.warn({ err: error }, 'the queues could not be read');
+    }
+  };
   const mta = new MtaSupervisor({
     spawn: spawnMta,
     dataDir: config.dataDir,
     dns: config.dns,
     log: config.log,
     onSettled: () => jobs.ledgerGrew(),
-    onStatus: () => {
-      if (live.wants('queues')) live.publish({ type: 'queues', data: queueSummary(deps) });
+    onStatus: () => showQueues(),
+    onCrash: (event) => {
+      log.error(event, 'the MTA ended; it is started again');
+      showQueues();
     },
-    onCrash: (event) => log.error(event, 'the MTA ended; it is started again'),
   });
   const deps: Deps = {
     config,

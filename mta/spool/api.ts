@@ -102,8 +102,15 @@ export interface Spool {
   warmUps(): WarmUpRow[];
   /** A source starts its warm-up anew, for one provider or for all. */
   resetWarmUp(source: string, provider?: string): void;
-  /** Days as YYYY-MM-DD, both inclusive. */
-  tlsReport(from: string, to: string): TlsReportRow[];
+  /**
+   * Days as YYYY-MM-DD, both inclusive. `limit`: so many (day, policy domain) with all their rows, those with failures and
+   * newer ones first; default all.
+   */
+  tlsReport(
+    from: string,
+    to: string,
+    options?: { domain?: string | undefined; limit?: number | undefined },
+  ): TlsReportRow[];
 
   /** What is queued, by domain and class, without the live part: the biggest first, or those of one domain. */
   queueLines(

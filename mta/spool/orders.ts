@@ -42,9 +42,17 @@ export function createOrders(db: Database): Orders {
   const lift = db.prepare('DELETE FROM throttle WHERE id = ?');
   const warmUps = db.prepare('SELECT source, provider, day, step, sent, deferred FROM warm_up');
   const reset = db.prepare('DELETE FROM warm_up WHERE source = ? AND (? IS NULL OR provider = ?)');
+  // Every recipient domain has its rows each day: which are read is decided before they are.
   const report = db.prepare(
-    `SELECT day, policy_domain AS policyDomain, policy_type AS policyType, policy_string AS policyString, mx_host AS mxHost, result, sessions
-     FROM tls_report WHERE day >= ? AND day <= ? ORDER BY day, policy_domain, policy_type, mx_host, result`,
+    `SELECT r.day, r.policy_domain AS policyDomain, policy_type AS policyType, policy_string AS policyString, mx_host AS mxHost,
+       result, sessions
+     FROM (
+       SELECT day, policy_domain FROM tls_report
+       WHERE day >= ? AND day <= ? AND (? IS NULL OR policy_domain = ?)
+       GROUP BY day, policy_domain ORDER BY max(result <> '') DESC, day DESC, policy_domain LIMIT ?
+     ) AS chosen
+     JOIN tls_report r ON r.day = chosen.day AND r.policy_domain = chosen.policy_domain
+     ORDER BY r.day, r.policy_domain, policy_type, mx_host, result`,
   );
 
   const add = db.transaction((input: ControlInput): number => {
@@ -83,6 +91,7 @@ export function createOrders(db: Database): Orders {
     liftThrottle: (id) => liftThrottle.immediate(id),
     warmUps: () => warmUps.all() as WarmUpRow[],
     resetWarmUp: (source, provider) => void resetWarmUp.immediate(source, provider),
-    tlsReport: (from, to) => report.all(from, to) as TlsReportRow[],
+    tlsReport: (from, to, { domain, limit } = {}) =>
+      report.all(from, to, domain ?? null, domain ?? null, limit ?? -1) as TlsReportRow[],
   };
 }

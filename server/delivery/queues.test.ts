@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MtaStatus } from '../../mta/index.ts';
-import { mergeLines } from './queues.ts';
+import { mergeLines } from './queue-view.ts';
 
 const queued = (domain: string, due: number) => ({
   domain,

@@ -2,22 +2,29 @@
 import { asc, eq } from 'drizzle-orm';
 import ipaddr from 'ipaddr.js';
 import type { Static } from 'typebox';
-import { checkRouteMatch } from '../../mta/index.ts';
+import { checkRouteMatch, type RelayHost, type RelayStatus } from '../../mta/index.ts';
 import { routes } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
-import type { Route, RouteCreate, RoutePatch } from './schemas.ts';
+import { checkPrivateKey, describeCertificate, readCertificates } from './certificates.ts';
+import { invalid } from './invalid.ts';
+import { iso, isoOrNull } from './queue-view.ts';
+import type { RelayInput, Route, RouteCreate, RoutePatch } from './schemas.ts';
 
 type Row = typeof routes.$inferSelect;
-type RelayInput = NonNullable<Static<typeof RouteCreate>['relay']>[number];
-type Context = Pick<Deps, 'db'>;
+type Context = Pick<Deps, 'db' | 'mta'>;
 
-export function listRoutes({ db }: Context): Route[] {
-  return db.select().from(routes).orderBy(asc(routes.match)).all().map(show);
+export function listRoutes({ db, mta }: Context): Route[] {
+  return db
+    .select()
+    .from(routes)
+    .orderBy(asc(routes.match))
+    .all()
+    .map((row) => show({ mta }, row));
 }
 
 /** @throws AppError `value-invalid`, `already-exists` */
-export function createRoute({ db }: Context, body: Static<typeof RouteCreate>): Route {
+export function createRoute({ db, mta }: Context, body: Static<typeof RouteCreate>): Route {
   const match = checkMatch(body.match);
   refuseTwice({ db }, match, undefined);
   const row = db
@@ -25,20 +32,22 @@ export function createRoute({ db }: Context, body: Static<typeof RouteCreate>): 
     .values({ match, relay: checkRelay(body.relay ?? [], []) })
     .returning()
     .get();
-  return show(row);
+  return show({ mta }, row);
 }
 
 /**
  * `relay` replaces all hosts; one that is named with host, port and user as before and without a password keeps it
- * (passwords are never answered, so a form cannot send them back). An empty password removes it.
+ * (passwords are never answered, so a form cannot send them back). An empty password removes it. In the same way a client
+ * certificate that is left out stays, and one without its key keeps the key; null removes it.
  * @throws AppError `not-found`, `value-invalid`, `already-exists`
  */
-export function patchRoute({ db }: Context, id: number, body: Static<typeof RoutePatch>): Route {
+export function patchRoute({ db, mta }: Context, id: number, body: Static<typeof RoutePatch>): Route {
   const before = find({ db }, id);
   const match = body.match === undefined ? before.match : checkMatch(body.match);
   refuseTwice({ db }, match, id);
   const relay = body.relay === undefined ? before.relay : checkRelay(body.relay, before.relay);
   return show(
+    { mta },
     db
       .update(routes)
       .set({ match, relay, updatedAt: Date.now() })
@@ -48,20 +57,22 @@ export function patchRoute({ db }: Context, id: number, body: Static<typeof Rout
   );
 }
 
-/** @throws AppError `not-found` */
-export function deleteRoute({ db }: Context, id: number): Route {
+/** @throws AppError `not-found`, `conflict` while mail is rerouted to it */
+export function deleteRoute({ db, mta, spool }: Context & Pick<Deps, 'spool'>, id: number): Route {
   const row = find({ db }, id);
+  const order = spool.controls().find(({ routeId, state }) => routeId === id && state === 'active');
+  if (order) throw new AppError('conflict', `Order ${order.id} sends mail by this route: take it back first`);
   db.delete(routes).where(eq(routes.id, id)).run();
-  return show(row);
+  return show({ mta }, row);
 }
 
-function find({ db }: Context, id: number): Row {
+function find({ db }: Pick<Deps, 'db'>, id: number): Row {
   const row = db.select().from(routes).where(eq(routes.id, id)).get();
   if (!row) throw new AppError('not-found', `There is no route ${id}`);
   return row;
 }
 
-function refuseTwice({ db }: Context, match: string, id: number | undefined): void {
+function refuseTwice({ db }: Pick<Deps, 'db'>, match: string, id: number | undefined): void {
   const other = db.select({ id: routes.id }).from(routes).where(eq(routes.match, match)).get();
   if (!other || other.id === id) return;
   throw new AppError('already-exists', `There is already a route for ${match}`, [
@@ -79,24 +90,48 @@ function checkMatch(typed: string): string {
 
 function checkRelay(hosts: RelayInput[], before: Row['relay']): Row['relay'] {
   return hosts.map((input, index) => {
-    const { password: given, ...rest } = input;
-    const host = checkHost(input.host, `/relay/${index}/host`);
+    const pointer = `/relay/${index}`;
+    const { password: given, clientCertificate, ...rest } = input;
+    const host = checkHost(input.host, `${pointer}/host`);
     const user = input.user?.trim() || undefined;
-    const kept = before.find(
-      (old) => old.host === host && old.port === input.port && old.user === user,
-    )?.password;
-    const password = (given ?? kept) || undefined;
+    const sameHost = before.filter((old) => old.host === host && old.port === input.port);
+    const same = sameHost.find((old) => old.user === user);
+    const password = (given ?? same?.password) || undefined;
     if ((user === undefined) !== (password === undefined)) {
       throw new AppError('value-invalid', 'A relay takes a user and a password, or neither', [
         {
-          pointer: `/relay/${index}/${user === undefined ? 'user' : 'password'}`,
+          pointer: `${pointer}/${user === undefined ? 'user' : 'password'}`,
           code: 'login-incomplete',
           message: 'Give both a user and a password, or neither',
         },
       ]);
     }
-    return { ...rest, host, user, password };
+    if (input.ca !== undefined) readCertificates(input.ca, `${pointer}/ca`);
+    const kept = (same ?? sameHost[0])?.clientCertificate;
+    return {
+      ...rest,
+      host,
+      user,
+      password,
+      clientCertificate: checkClientCertificate(clientCertificate, kept, input.tls, pointer),
+    };
   });
+}
+
+function checkClientCertificate(
+  input: RelayInput['clientCertificate'],
+  kept: RelayHost['clientCertificate'],
+  tls: RelayInput['tls'],
+  relay: string,
+): RelayHost['clientCertificate'] {
+  if (input === null) return undefined;
+  if (input === undefined) return kept;
+  const pointer = `${relay}/clientCertificate`;
+  if (tls === 'none') throw invalid(`${relay}/tls`, 'value-invalid', 'none shows no certificate', tls);
+  const [certificate] = readCertificates(input.cert, `${pointer}/cert`);
+  const key = input.key ?? kept?.key;
+  if (key === undefined) throw invalid(`${pointer}/key`, 'required', 'of the certificate is missing');
+  return { cert: input.cert, key: checkPrivateKey(key, certificate!, `${pointer}/key`) };
 }
 
 const HOST =
@@ -116,12 +151,38 @@ function checkHost(typed: string, pointer: string): string {
   ]);
 }
 
-function show(row: Row): Route {
+function show({ mta }: Pick<Deps, 'mta'>, row: Row): Route {
+  const health = mta.status()?.relays.filter(({ routeId }) => routeId === row.id) ?? [];
   return {
     id: row.id,
     match: row.match,
-    relay: row.relay.map(({ password, ...host }) => ({ ...host, hasPassword: password !== undefined })),
-    createdAt: new Date(row.createdAt).toISOString(),
-    updatedAt: new Date(row.updatedAt).toISOString(),
+    relay: row.relay.map(({ password, clientCertificate, ...relay }) => ({
+      ...relay,
+      hasPassword: password !== undefined,
+      caCertificates:
+        relay.ca === undefined ? [] : readCertificates(relay.ca, '/ca').map(describeCertificate),
+      clientCertificate: clientCertificate
+        ? {
+            pem: clientCertificate.cert,
+            ...describeCertificate(readCertificates(clientCertificate.cert, '/clientCertificate')[0]!),
+          }
+        : null,
+      health: healthOf(health.find(({ host, port }) => host === relay.host && port === relay.port)),
+    })),
+    createdAt: iso(row.createdAt),
+    updatedAt: iso(row.updatedAt),
+  };
+}
+
+function healthOf(status: RelayStatus | undefined): Route['relay'][number]['health'] {
+  if (!status) return null;
+  const { state, error, connections, perSecond } = status;
+  return {
+    state,
+    error,
+    connections,
+    perSecond,
+    since: iso(status.since),
+    checkedAt: isoOrNull(status.checkedAt),
   };
 }

@@ -3,13 +3,13 @@ import { openSandboxMail, type SandboxMail } from '../../mta/index.ts';
 import type { App, Deps, Routes } from '../deps.ts';
 import { IdParams, Page } from '../schemas.ts';
 import { searchDeliveries } from './deliveries.ts';
-import { queues, setStopped } from './queues.ts';
+import { ipPoolRoutes } from './ip-pool-routes.ts';
+import { queueRoutes } from './queue-routes.ts';
 import { createRoute, deleteRoute, listRoutes, patchRoute } from './relay-routes.ts';
 import { listMessages, MAIL_CSP, messageHtml, messageSource, readMessage } from './sandbox-messages.ts';
 import {
   Delivery,
   DeliveryQuery,
-  Queues,
   Route,
   RouteCreate,
   RoutePatch,
@@ -17,12 +17,18 @@ import {
   SandboxMessageDetail,
   SandboxQuery,
 } from './schemas.ts';
+import { shapingRoutes } from './shaping-routes.ts';
+import { tlsRoutes } from './tls-routes.ts';
 
 const Empty = Type.Null({ description: 'Done' });
 
-/** Ledger, queues, sandbox mailbox and routes. */
+/** All of delivery but the sending domains. */
 export const deliveryRoutes: Routes = (app, deps) => {
   ledgerRoutes(app, deps);
+  queueRoutes(app, deps);
+  ipPoolRoutes(app, deps);
+  shapingRoutes(app, deps);
+  tlsRoutes(app, deps);
   sandboxRoutes(app, deps);
   relayRoutes(app, deps);
 };
@@ -40,27 +46,6 @@ function ledgerRoutes(app: App, deps: Deps): void {
     },
     ({ query }) => searchDeliveries(deps, query),
   );
-
-  app.get(
-    '/api/v1/queues',
-    { schema: { tags: ['queues'], summary: 'What waits, where and why', response: { 200: Queues } } },
-    () => queues(deps),
-  );
-
-  for (const [verb, stopped, summary] of [
-    ['stop', true, 'Emergency stop: nothing leaves until it is resumed'],
-    ['resume', false, 'Take the emergency stop back'],
-  ] as const) {
-    app.post(
-      `/api/v1/queues/${verb}`,
-      { schema: { tags: ['queues'], summary, response: { 200: Queues } } },
-      (request) => {
-        setStopped(deps, stopped);
-        deps.audit(request, `queues.${verb}`, 'queues');
-        return queues(deps);
-      },
-    );
-  }
 }
 
 function sandboxRoutes(app: App, deps: Deps): void {

@@ -5,8 +5,8 @@ import type { Problem } from '../schemas.ts';
 
 const MAX_FIELD_ERRORS = 50;
 const MAX_VALUE_CHARS = 200;
-/** `privateKey`, but not the `key` of an attribute */
-const SECRET_FIELD = /password|secret|token|\wkey$/i;
+/** `privateKey` and all of a `clientCertificate`, but not the `key` of an attribute */
+const SECRET_FIELD = /password|secret|token|\wkey$|clientCertificate/i;
 
 /** The problem document and its status. `detail` is left out when it only repeats the title. */
 export function toProblem(code: ErrorCode, detail?: string, errors: FieldError[] = []): Problem {

@@ -43,7 +43,7 @@ export function deliverySettings(db: Db, config: Config): DeliverySettings {
     retry: current.retry,
     pools: pools(db),
     classPools: classPools(current.classPools),
-    shaping: shaping(db),
+    shaping: readOverrides(db),
     tls: {
       rules: db.select({ match: tlsRules.match, mode: tlsRules.mode }).from(tlsRules).all(),
       ...current.tls,
@@ -82,7 +82,8 @@ function classPools(chosen: Settings['classPools']): DeliverySettings['classPool
   return Object.fromEntries(Object.entries(chosen).filter(([, id]) => id !== null));
 }
 
-function shaping(db: Db): ShapingOverride[] {
+/** What was changed of providers, as the MTA takes it. */
+export function readOverrides(db: Db): ShapingOverride[] {
   return db
     .select()
     .from(shapingOverrides)

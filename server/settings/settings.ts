@@ -24,6 +24,7 @@ type Stored = Partial<{
   classPools: Partial<ClassPools>;
   tls: Settings['tls'];
   rawLocalParts: string[];
+  tokenKey: string;
 }>;
 
 function readStored(db: Db): Stored {

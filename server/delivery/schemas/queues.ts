@@ -134,7 +134,7 @@ export const QueueControlCreate = Type.Object({
   action: Type.Enum(CONTROL_ACTIONS),
   routeId: Type.Optional(Id),
   poolId: Type.Optional(Id),
-  reason: Type.String({ maxLength: 500 }),
+  reason: Type.Optional(Type.String({ maxLength: 500 })),
   until: Type.Optional(Time),
   minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 43_200 })),
 });

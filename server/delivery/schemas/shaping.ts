@@ -18,7 +18,7 @@ const limit = <T extends TSchema>(value: T) =>
 const values = {
   connections: Type.Integer({ minimum: 1, maximum: 1000 }),
   messagesPerConnection: Type.Integer({ minimum: 1, maximum: 100_000 }),
-  ratePerSecond: Type.Number({ exclusiveMinimum: 0, maximum: 100_000 }),
+  ratePerSecond: Type.Number({ minimum: 0.001, maximum: 100_000 }),
   newConnectionsPerMinute: Type.Integer({ minimum: 1, maximum: 100_000 }),
   recipientsPerConnection: Type.Integer({ minimum: 1, maximum: 100_000 }),
   providerWide: Type.Boolean(),
@@ -33,7 +33,7 @@ const Action = Type.Union([
   Type.Object({ type: Type.Literal('suspend') }),
   Type.Object({
     type: Type.Literal('rate'),
-    perMinute: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }),
+    perMinute: Type.Integer({ minimum: 1, maximum: 6_000_000 }),
     connections: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
   }),
   Type.Object({ type: Type.Literal('connections'), count: Type.Integer({ minimum: 1, maximum: 1000 }) }),
@@ -80,7 +80,8 @@ export const ShapingProvider = Type.Object({
     unknownUserShare: n,
     suspendOnFailedConnection: n,
   }),
-  triggers: Type.Object({
+  /** what replies bring about */
+  backoff: Type.Object({
     builtIn: Type.Array(BackoffTrigger),
     /** null: the built-in ones hold */
     override: Nullable(Type.Array(BackoffTrigger)),
@@ -90,10 +91,10 @@ export const ShapingProvider = Type.Object({
 export type ShapingProvider = Static<typeof ShapingProvider>;
 export type LimitName = keyof ShapingProvider['limits'];
 
-const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$' });
+const Name = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$' });
 export const ProviderParams = Type.Object({ provider: Name });
 const Hosts = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 200 });
-const Triggers = Type.Array(BackoffTrigger, { maxItems: 100 });
+const Triggers = Type.Array(BackoffTrigger, { maxItems: 50 });
 /** A provider of one's own wins over the built-in ones that match the same mail. */
 export const ShapingCreate = Type.Object({
   provider: Name,

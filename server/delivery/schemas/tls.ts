@@ -21,8 +21,14 @@ export const TlsRuleCreate = Type.Object({
 export const TlsRulePatch = Type.Partial(TlsRuleCreate);
 
 const Day = Type.String({ format: 'date' });
-/** Days in the settings' time zone, both inclusive; default: the last seven. */
-export const TlsReportQuery = Type.Object({ from: Type.Optional(Day), to: Type.Optional(Day) });
+/** Days in the settings' time zone, both inclusive; default: the last seven. Those with failures come first. */
+export const TlsReportQuery = Type.Object({
+  from: Type.Optional(Day),
+  to: Type.Optional(Day),
+  /** the policy's domain, exactly */
+  domain: Type.Optional(Type.String({ maxLength: 253 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 2000, default: 500 })),
+});
 export const TlsReportParams = Type.Object({
   day: Day,
   domain: Type.String({ minLength: 1, maxLength: 253 }),

@@ -1,0 +1,125 @@
+/** How the queue screen puts together what the spool counts and what the MTA reports. Pure. */
+import type { MtaStatus, QueueLine, Spool, Throttle } from '../../mta/index.ts';
+import type { QueueProvider, Queues, QueueThrottle } from './schemas.ts';
+
+export const iso = (at: number): string => new Date(at).toISOString();
+export const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
+
+/**
+ * A line that the MTA does not report (it is down, or has more than it reports) still gets a named reason: `stopped` when
+ * nothing may leave, `ready` when something is due, else `retry-later`; and the provider that its name tells.
+ */
+export function mergeLines(
+  queued: ReturnType<Spool['queueLines']>,
+  live: MtaStatus['lines'],
+  stopped: boolean,
+  providerOf: (domain: string) => string = () => '',
+): QueueLine[] {
+  const reports = new Map(live.map((line) => [`${line.class} ${line.domain}`, line]));
+  return queued.map((line) => {
+    const report = reports.get(`${line.class} ${line.domain}`);
+    const idle = line.due > 0 ? ('ready' as const) : ('retry-later' as const);
+    return {
+      ...line,
+      provider: report?.provider || providerOf(line.domain),
+      waiting: stopped ? 'stopped' : (report?.waiting ?? idle),
+      inFlight: report?.inFlight ?? 0,
+      connections: report?.connections ?? 0,
+      lastReply: report?.lastReply ?? '',
+      lastReplyAt: report?.lastReplyAt ?? null,
+    };
+  });
+}
+
+/** Depth from the lines, all else from the sites, since a site counts once however many domains share it. Deepest first. */
+export function foldProviders(
+  lines: readonly QueueLine[],
+  sites: MtaStatus['sites'],
+  throttles: readonly Pick<Throttle, 'provider'>[],
+  labelOf: (provider: string) => string,
+): QueueProvider[] {
+  const folded = new Map<string, QueueProvider>();
+  const of = (provider: string): QueueProvider => {
+    let found = folded.get(provider);
+    if (!found) {
+      found = {
+        provider,
+        label: labelOf(provider),
+        queued: 0,
+        due: 0,
+        oldestAt: null,
+        sites: 0,
+        inFlight: 0,
+        connections: 0,
+        perSecond: 0,
+        delivered: 0,
+        deferred: 0,
+        bounced: 0,
+        throttles: 0,
+      };
+      folded.set(provider, found);
+    }
+    return found;
+  };
+  for (const line of lines) {
+    const sum = of(line.provider);
+    sum.queued += line.queued;
+    sum.due += line.due;
+    const oldest = isoOrNull(line.oldestAt);
+    if (oldest !== null && (sum.oldestAt === null || oldest < sum.oldestAt)) sum.oldestAt = oldest;
+  }
+  const seen = new Set<string>();
+  for (const site of sites) {
+    const sum = of(site.provider);
+    const key = `${site.provider} ${site.site}`;
+    if (!seen.has(key)) sum.sites += 1;
+    seen.add(key);
+    sum.inFlight += site.inFlight;
+    sum.connections += site.connections;
+    sum.perSecond += site.perSecond;
+    sum.delivered += site.delivered;
+    sum.deferred += site.deferred;
+    sum.bounced += site.bounced;
+  }
+  for (const { provider } of throttles) if (folded.has(provider)) of(provider).throttles += 1;
+  return [...folded.values()].sort((a, b) => b.queued - a.queued || b.perSecond - a.perSecond);
+}
+
+export function showLine(line: QueueLine): Queues['items'][number] {
+  return {
+    ...line,
+    oldestAt: isoOrNull(line.oldestAt),
+    nextAt: isoOrNull(line.nextAt),
+    lastReplyAt: isoOrNull(line.lastReplyAt),
+  };
+}
+
+/** `replies`: at most so many, each cut to a length. */
+export function showSite(
+  site: MtaStatus['sites'][number],
+  stopped: boolean,
+  replies: { count: number; length: number },
+): Queues['sites'][number] {
+  return {
+    ...site,
+    waiting: stopped ? 'stopped' : site.waiting,
+    waitingUntil: stopped ? null : isoOrNull(site.waitingUntil),
+    replies: site.replies
+      .slice(0, replies.count)
+      .map(({ at, text }) => ({ at: iso(at), text: text.slice(0, replies.length) })),
+  };
+}
+
+export function showSource(source: MtaStatus['sources'][number]): Queues['sources'][number] {
+  return { ...source, since: iso(source.since), warmUps: source.warmUps.map(({ source: _, ...row }) => row) };
+}
+
+export function showRelay(relay: MtaStatus['relays'][number], match: string): Queues['relays'][number] {
+  return { ...relay, match, since: iso(relay.since), checkedAt: isoOrNull(relay.checkedAt) };
+}
+
+export const showThrottle = (throttle: Throttle): QueueThrottle => ({
+  ...throttle,
+  since: iso(throttle.since),
+  until: isoOrNull(throttle.until),
+});
