@@ -6,7 +6,7 @@
 
 /** Replies are matched up to this many characters: no provider says anything later that a trigger looks for. */
 export const REPLY_LENGTH = 500;
-const PATTERN_LENGTH = 200;
+const PATTERN_LENGTH = 500;
 /** Two open ends (`.*`) in a sequence, at any place of the reply: some 10 ms in the worst case. */
 const MAX_WAYS = (REPLY_LENGTH + 1) ** 2;
 

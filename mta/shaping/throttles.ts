@@ -34,6 +34,8 @@ export interface LaneThrottle {
 
 const FREE: LaneThrottle = { suspendedUntil: 0, perMinute: undefined, connections: undefined, causes: [] };
 const ENDLESS = Number.POSITIVE_INFINITY;
+/** ms: a crowd of refusals within a second is one, or each would be written to disk */
+const SAME = 1000;
 
 export class Throttles {
   readonly #writer: ThrottleWriter;
@@ -180,7 +182,7 @@ export function merge(current: Throttle | undefined, next: Throttle): Throttle |
   if (!current || isOver(current, next.since)) return next;
   const perMinute = least([current.perMinute, next.perMinute]) ?? null;
   const connections = least([current.connections, next.connections]) ?? null;
-  const longer = (next.until ?? ENDLESS) > (current.until ?? ENDLESS);
+  const longer = (next.until ?? ENDLESS) >= (current.until ?? ENDLESS) + SAME && current.until !== null;
   if (!longer && perMinute === current.perMinute && connections === current.connections) return undefined;
   // The longer one is the one to show.
   const shown = longer ? { ...next, since: current.since } : current;

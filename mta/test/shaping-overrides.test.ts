@@ -139,7 +139,7 @@ describe('a pattern', () => {
     '(?<n>a)\\k<n>',
     '.*',
     'a|',
-    'x'.repeat(201),
+    'x'.repeat(501),
     '[',
     '   ',
     7,
