@@ -1,32 +1,59 @@
 import { describe, expect, it } from 'vitest';
-import { checkRecords, type DnsLookup } from './dns-check.ts';
-import { judgeRecord, showRecords, txtForZone, wantedRecords } from './dns-records.ts';
+import { inNetwork, isPublic, reverseName } from './dns-addresses.ts';
+import { type DomainNames, outgoingAddresses, txtForZone, wantedRecords } from './dns-records.ts';
 
 const KEY = 'MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA'.padEnd(392, 'x');
-const names = {
+const names: DomainNames = {
   domain: 'example.jp',
   returnPathDomain: 'bounce.example.jp',
-  dkimSelector: 'tdk202611',
-  dkimPublicKey: KEY,
+  keys: [{ id: 1, selector: 'tdk202611', algorithm: 'rsa-2048', publicKey: KEY, state: 'active' }],
+  dmarcPolicy: 'none',
+  dmarcReports: '',
   ehloName: 'mail.example.jp',
+  sources: [{ address: '', ehlo: 'mail.example.jp' }],
+  resolved: [],
+  relayed: false,
 };
-const wanted = (purpose: string) => wantedRecords(names).find((record) => record.purpose === purpose)!;
+const brief = (given: Partial<DomainNames>) =>
+  wantedRecords({ ...names, ...given }).map(({ key, type, name, value, level }) =>
+    [key, type, name || '-', value.slice(0, 45) || '-', level].join(' | '),
+  );
 
 describe('records to publish', () => {
-  it('names all five', () => {
-    expect(
-      wantedRecords(names).map(({ type, name, value, required }) => [
-        type,
-        name,
-        value.slice(0, 40),
-        required,
-      ]),
-    ).toEqual([
-      ['TXT', 'tdk202611._domainkey.example.jp', `v=DKIM1; k=rsa; p=${KEY}`.slice(0, 40), true],
-      ['TXT', 'example.jp', 'v=spf1 include:bounce.example.jp ~all', false],
-      ['TXT', '_dmarc.example.jp', 'v=DMARC1; p=none', true],
-      ['MX', 'bounce.example.jp', '10 mail.example.jp', true],
-      ['TXT', 'bounce.example.jp', 'v=spf1 a:mail.example.jp -all', true],
+  it('names all, without an address where only the administrator knows it', () => {
+    expect(brief({})).toEqual([
+      `dkim:tdk202611 | TXT | tdk202611._domainkey.example.jp | ${`v=DKIM1; k=rsa; p=${KEY}`.slice(0, 45)} | required`,
+      'return-path-spf | TXT | bounce.example.jp | v=spf1 a:mail.example.jp -all | required',
+      'spf | TXT | example.jp | v=spf1 include:bounce.example.jp ~all | recommended',
+      'from-address | A | example.jp | - | recommended',
+      'dmarc | TXT | _dmarc.example.jp | v=DMARC1; p=none | required',
+      'return-path-mx | MX | bounce.example.jp | 10 mail.example.jp | required',
+      'ehlo:mail.example.jp | A | mail.example.jp | - | required',
+      'ptr:mail.example.jp | PTR | - | mail.example.jp | required',
+      'tlsrpt | TXT | _smtp._tls.example.jp | v=TLSRPTv1; rua=mailto:postmaster@example.jp | optional',
+      'mta-sts | TXT | _mta-sts.example.jp | v=STSv1; id=1 | optional',
+    ]);
+  });
+
+  it('names the addresses of a pool: in SPF, and a PTR record for each', () => {
+    const sources = [
+      { address: '203.0.113.7', ehlo: 'mta1.example.jp' },
+      { address: '2001:db8::25', ehlo: 'mta2.example.jp' },
+      { address: '192.168.1.9', ehlo: 'nat.example.jp' },
+    ];
+    const resolved = [{ address: '203.0.113.99', ehlo: 'nat.example.jp' }];
+    const wanted = brief({ sources, resolved });
+    expect(wanted).toContain(
+      'return-path-spf | TXT | bounce.example.jp | v=spf1 ip4:203.0.113.7 ip6:2001:db8::25 a:nat | required',
+    );
+    expect(wanted.filter((line) => /^(ehlo|ptr|from)/.test(line))).toEqual([
+      'from-address | A | example.jp | 203.0.113.7 | recommended',
+      'ehlo:mta1.example.jp | A | mta1.example.jp | 203.0.113.7 | required',
+      'ptr:203.0.113.7 | PTR | 7.113.0.203.in-addr.arpa | mta1.example.jp | required',
+      'ehlo:mta2.example.jp | AAAA | mta2.example.jp | 2001:db8::25 | required',
+      `ptr:2001:db8::25 | PTR | ${reverseName('2001:db8::25')} | mta2.example.jp | required`,
+      'ehlo:nat.example.jp | A | nat.example.jp | - | required',
+      'ptr:203.0.113.99 | PTR | 99.113.0.203.in-addr.arpa | nat.example.jp | required',
     ]);
   });
 
@@ -34,84 +61,81 @@ describe('records to publish', () => {
     const spf = wantedRecords({ ...names, returnPathDomain: names.domain }).filter(({ value }) =>
       value.startsWith('v=spf1'),
     );
-    expect(spf).toMatchObject([{ purpose: 'spf', value: 'v=spf1 a:mail.example.jp -all', required: true }]);
+    expect(spf).toMatchObject([{ key: 'spf', value: 'v=spf1 a:mail.example.jp -all', level: 'required' }]);
+  });
+
+  it('requires only the RSA key that signs', () => {
+    const key = { publicKey: 'x', algorithm: 'rsa-2048' as const };
+    const wanted = wantedRecords({
+      ...names,
+      keys: [
+        { ...key, id: 1, selector: 'old', state: 'retiring' },
+        { ...key, id: 2, selector: 'now', state: 'active' },
+        { ...key, id: 3, selector: 'next', state: 'pending' },
+        { ...key, id: 4, selector: 'ed', state: 'active', algorithm: 'ed25519' },
+      ],
+    }).filter(({ purpose }) => purpose === 'dkim');
+    expect(wanted.map(({ keyId, level, value }) => [keyId, level, value])).toEqual([
+      [1, 'recommended', 'v=DKIM1; k=rsa; p=x'],
+      [2, 'required', 'v=DKIM1; k=rsa; p=x'],
+      [3, 'recommended', 'v=DKIM1; k=rsa; p=x'],
+      [4, 'recommended', 'v=DKIM1; k=ed25519; p=x'],
+    ]);
+  });
+
+  it('writes the chosen DMARC policy, and leaves names and addresses to a relay that takes everything', () => {
+    const wanted = brief({ dmarcPolicy: 'reject', dmarcReports: 'd@example.jp', relayed: true });
+    expect(wanted).toContain(
+      'dmarc | TXT | _dmarc.example.jp | v=DMARC1; p=reject; rua=mailto:d@example.jp | required',
+    );
+    expect(wanted.filter((line) => /^(ehlo|ptr)/.test(line)).every((line) => line.endsWith('optional'))).toBe(
+      true,
+    );
   });
 
   it('splits a long TXT value into strings of 255 bytes', () => {
-    const shown = txtForZone(wanted('dkim').value);
-    const strings = [...shown.matchAll(/"([^"]*)"/g)].map((match) => match[1]!);
+    const { value } = wantedRecords(names)[0]!;
+    const strings = [...txtForZone(value).matchAll(/"([^"]*)"/g)].map((match) => match[1]!);
     expect(strings.map(({ length }) => length)).toEqual([255, 410 - 255]);
-    expect(strings.join('')).toBe(wanted('dkim').value);
+    expect(strings.join('')).toBe(value);
     expect(txtForZone('v=DMARC1; p=none')).toBe('v=DMARC1; p=none');
   });
-
-  it('shows what was found beside what is wanted', () => {
-    const [dkim, spf] = showRecords(names, [{ purpose: 'dkim', state: 'missing', found: [] }]);
-    expect(dkim).toMatchObject({ purpose: 'dkim', state: 'missing' });
-    expect(spf).toMatchObject({ purpose: 'spf', state: 'unchecked', found: [] });
-  });
 });
 
-describe('judging what is published', () => {
+describe('addresses', () => {
   it.each([
-    ['dkim', [`v=DKIM1; k=rsa; p=${KEY}`], 'ok'],
-    ['dkim', [`k=rsa;p=${KEY.slice(0, 100)} ${KEY.slice(100)} ; t=s`], 'ok'],
-    ['dkim', ['v=DKIM1; p=another'], 'different'],
-    ['dkim', ['v=DKIM1; p='], 'different'],
-    ['dkim', [`v=DKIM1; p=${KEY}`, 'v=DKIM1; p=another'], 'different'],
-    ['dkim', [], 'missing'],
-    ['dkim', ['some other text'], 'missing'],
-    ['spf', ['v=spf1 mx include:bounce.example.jp -all'], 'ok'],
-    ['spf', ['V=SPF1 +INCLUDE:Bounce.Example.jp ?all', 'google-site-verification=1'], 'ok'],
-    ['spf', ['v=spf1 mx -all'], 'different'],
-    ['spf', ['v=spf1 -all include:bounce.example.jp'], 'different'],
-    ['spf', ['v=spf1 -include:bounce.example.jp -all'], 'different'],
-    ['spf', ['v=spf1 include:bounce.example.jp -all', 'v=spf1 mx -all'], 'different'],
-    ['spf', ['v=spf10 include:bounce.example.jp'], 'missing'],
-    ['return-path-spf', ['v=spf1 a:mail.example.jp -all'], 'ok'],
-    ['return-path-spf', ['v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::25 -all'], 'ok'],
-    ['return-path-spf', ['v=spf1 ip4:192.0.2.0/24 -all'], 'different'],
-    ['return-path-spf', ['v=spf1 ip4:nonsense ip6:2001:db8::/32 -all'], 'different'],
-    ['dmarc', ['v=DMARC1; p=none'], 'ok'],
-    ['dmarc', ['v=DMARC1;p=reject; rua=mailto:d@example.jp'], 'ok'],
-    ['dmarc', ['v=DMARC1; rua=mailto:d@example.jp'], 'different'],
-    ['dmarc', ['v=DMARC1; p=none', 'v=DMARC1; p=reject'], 'different'],
-    ['dmarc', ['v=spf1 -all'], 'missing'],
-    ['return-path-mx', ['20 other.example.jp', '5 MAIL.example.jp.'], 'ok'],
-    ['return-path-mx', ['10 mx.google.com'], 'different'],
-    ['return-path-mx', [], 'missing'],
-  ] as const)('%s %j: %s', (purpose, values, state) => {
-    expect(judgeRecord(wanted(purpose), [...values], ['192.0.2.7', '2001:db8::25']).state).toBe(state);
+    ['203.0.113.7', true],
+    ['2001:db8::25', true],
+    ['127.0.0.2', false],
+    ['10.1.2.3', false],
+    ['100.64.0.1', false],
+    ['fd00::1', false],
+    ['', false],
+  ])('%s is public: %s', (address, expected) => {
+    expect(isPublic(address)).toBe(expected);
   });
 
-  it('does not take an SPF list as complete when the EHLO name has no address', () => {
-    expect(judgeRecord(wanted('return-path-spf'), ['v=spf1 ip4:192.0.2.7 -all'], []).state).toBe('different');
+  it.each([
+    ['192.0.2.7', '192.0.2.0/24', true],
+    ['192.0.2.7', '192.0.2.7', true],
+    ['192.0.2.7', '192.0.2.8', false],
+    ['2001:db8::25', '2001:db8::/32', true],
+    ['2001:db8::25', '192.0.2.0/24', false],
+    ['192.0.2.7', 'nonsense', false],
+    ['192.0.2.7', '192.0.2.0/40', false],
+  ])('%s in %s: %s', (address, network, expected) => {
+    expect(inNetwork(address, network)).toBe(expected);
   });
-});
 
-describe('checking', () => {
-  const zone: Record<string, string[]> = {
-    'A mail.example.jp': ['192.0.2.7'],
-    'TXT bounce.example.jp': ['v=spf1 ip4:192.0.2.7 -all'],
-    'MX bounce.example.jp': ['10 mx.other.example'],
-    'TXT _dmarc.example.jp': ['v=DMARC1; p=reject'],
-  };
-  const asked: string[] = [];
-  const lookup: DnsLookup = async (name, type) => {
-    asked.push(`${type} ${name}`);
-    if (name === 'news.example.jp') return { ok: false, problem: 'SERVFAIL' };
-    return { ok: true, values: zone[`${type} ${name}`] ?? [] };
-  };
+  it('are written backwards in the reverse zone', () => {
+    expect(reverseName('192.0.2.7')).toBe('7.2.0.192.in-addr.arpa');
+    expect(reverseName('2001:db8::25')).toBe(
+      '5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa',
+    );
+  });
 
-  it('tells each record apart, takes a policy of the parent domain and tells why a look-up failed', async () => {
-    const records = wantedRecords({ ...names, domain: 'news.example.jp' });
-    expect(await checkRecords(records, names.ehloName, lookup)).toEqual([
-      { purpose: 'dkim', state: 'missing', found: [] },
-      { purpose: 'spf', state: 'error', found: ['SERVFAIL'] },
-      { purpose: 'dmarc', state: 'ok', found: ['v=DMARC1; p=reject'] },
-      { purpose: 'return-path-mx', state: 'different', found: ['10 mx.other.example'] },
-      { purpose: 'return-path-spf', state: 'ok', found: ['v=spf1 ip4:192.0.2.7 -all'] },
-    ]);
-    expect(asked).not.toContain('TXT _dmarc.jp');
+  it('of two pools that share one are named once', () => {
+    const source = { address: '203.0.113.7', ehlo: 'mta1.example.jp' };
+    expect(outgoingAddresses({ sources: [source, { ...source }], resolved: [] })).toEqual([source]);
   });
 });

@@ -1,154 +1,220 @@
-/**
- * The DNS records that a sending domain needs, and whether what is published does their work. Pure: look-ups are
- * given, so the judgement is tested as tables.
- */
-import ipaddr from 'ipaddr.js';
-import type { Static } from 'typebox';
-import { dkimRecordValue } from '../../mta/index.ts';
-import type { DnsRecord } from './sending-domain-schemas.ts';
+/** The DNS records that a sending domain needs. Pure. */
+import { type DkimAlgorithm, dkimRecordValue } from '../../mta/index.ts';
+import { isPublic, reverseName } from './dns-addresses.ts';
 
-export type RecordPurpose = 'dkim' | 'spf' | 'dmarc' | 'return-path-mx' | 'return-path-spf';
+export const RECORD_PURPOSES = [
+  'dkim',
+  'spf',
+  'from-address',
+  'dmarc',
+  'return-path-mx',
+  'return-path-spf',
+  'ehlo',
+  'ptr',
+  'tlsrpt',
+  'mta-sts',
+] as const;
+export type RecordPurpose = (typeof RECORD_PURPOSES)[number];
+export const RECORD_STEPS = ['dkim', 'spf', 'dmarc', 'return-path', 'reverse-dns'] as const;
+/** required: providers refuse bulk mail or bounces are lost; recommended: some providers look at it; optional: good to have */
+export const RECORD_LEVELS = ['required', 'recommended', 'optional'] as const;
+
 export interface WantedRecord {
+  /** unique within the domain, such as `dkim:tdk202611` */
+  key: string;
   purpose: RecordPurpose;
-  type: 'TXT' | 'MX';
+  step: (typeof RECORD_STEPS)[number];
+  type: 'TXT' | 'MX' | 'A' | 'AAAA' | 'PTR';
+  /** '' where only the administrator knows: the reverse name of an address that the DNS does not tell */
   name: string;
+  /** '' where only the administrator knows (an address), or where any will do */
   value: string;
-  /** without it providers refuse bulk mail or bounces are lost; the others only help */
-  required: boolean;
+  level: (typeof RECORD_LEVELS)[number];
+  /** the DKIM key */
+  keyId?: number;
+  /** ptr: the address that is to be named */
+  address?: string;
+  /** ptr: the EHLO name */
+  ehlo?: string;
 }
-export interface RecordCheck {
-  purpose: RecordPurpose;
-  state: 'ok' | 'missing' | 'different' | 'error';
-  /** what stands there now: TXT values, `10 host` for MX, or why the look-up failed */
-  found: string[];
+
+export interface OutgoingAddress {
+  address: string;
+  ehlo: string;
 }
 
 export interface DomainNames {
   domain: string;
   returnPathDomain: string;
-  dkimSelector: string;
-  /** base64 DER */
-  dkimPublicKey: string;
-  /** Name of this appliance's EHLO: its A and AAAA records are the addresses that it sends from. */
+  /** those whose record has to be there */
+  keys: {
+    id: number;
+    selector: string;
+    algorithm: DkimAlgorithm;
+    /** base64, as it stands in the record */
+    publicKey: string;
+    state: 'pending' | 'active' | 'retiring';
+  }[];
+  dmarcPolicy: 'none' | 'quarantine' | 'reject';
+  /** address of DMARC's aggregate reports, '' for none */
+  dmarcReports: string;
+  /** name of this appliance: takes the bounces */
   ehloName: string;
+  /** what the mail leaves by; address '' where the system chooses it */
+  sources: OutgoingAddress[];
+  /** the public addresses of the sources that the DNS told of (by EHLO name) */
+  resolved: OutgoingAddress[];
+  /** all mail goes through relays: names and addresses are theirs */
+  relayed: boolean;
 }
 
-/** What the domain's owner has to publish. */
+/** The public addresses that the world sees the mail come from, as far as they are known. */
+export function outgoingAddresses(names: Pick<DomainNames, 'sources' | 'resolved'>): OutgoingAddress[] {
+  const all = names.sources.flatMap((source) =>
+    isPublic(source.address) ? [source] : names.resolved.filter(({ ehlo }) => ehlo === source.ehlo),
+  );
+  return all.filter((one, index) => all.findIndex(({ address }) => address === one.address) === index);
+}
+
+/** What has to be published, in the order of the guided page. */
 export function wantedRecords(names: DomainNames): WantedRecord[] {
-  const { domain, returnPathDomain, ehloName } = names;
-  // The addresses stand in one place, the return path's record; the domain itself refers to it.
-  const own = `v=spf1 a:${ehloName} -all`;
-  const shared = returnPathDomain === domain;
   return [
+    ...dkimRecords(names),
+    ...spfRecords(names),
+    dmarcRecord(names),
     {
-      purpose: 'dkim',
-      type: 'TXT',
-      name: `${names.dkimSelector}._domainkey.${domain}`,
-      value: dkimRecordValue(names.dkimPublicKey),
-      required: true,
-    },
-    // SPF proper is asked of the return path (RFC 7208 §2.4); docomo and others look at the From domain too.
-    {
-      purpose: 'spf',
-      type: 'TXT',
-      name: domain,
-      value: shared ? own : `v=spf1 include:${returnPathDomain} ~all`,
-      required: shared,
-    },
-    { purpose: 'dmarc', type: 'TXT', name: `_dmarc.${domain}`, value: 'v=DMARC1; p=none', required: true },
-    {
+      key: 'return-path-mx',
       purpose: 'return-path-mx',
+      step: 'return-path',
       type: 'MX',
-      name: returnPathDomain,
-      value: `10 ${ehloName}`,
-      required: true,
+      name: names.returnPathDomain,
+      value: `10 ${names.ehloName}`,
+      level: 'required',
     },
-    ...(shared
-      ? []
-      : [
-          {
-            purpose: 'return-path-spf',
-            type: 'TXT',
-            name: returnPathDomain,
-            value: own,
-            required: true,
-          } as const,
-        ]),
+    ...serverRecords(names),
+    ...hints(names),
   ];
 }
 
-type Verdict = Omit<RecordCheck, 'purpose'>;
-/**
- * @param values all TXT records at the name, or all MX as `10 host`
- * @param ownAddresses what the EHLO name resolves to: SPF may list them as ip4: and ip6: instead of our `a:`
- */
-export function judgeRecord(wanted: WantedRecord, values: string[], ownAddresses: string[]): Verdict {
-  switch (wanted.purpose) {
-    case 'dkim':
-      return judgeDkim(wanted.value, values);
-    case 'dmarc':
-      return judgeDmarc(values);
-    case 'return-path-mx':
-      return judgeMx(wanted.value, values);
-    default:
-      return judgeSpf(wanted.value, values, ownAddresses);
-  }
+function dkimRecords({ domain, keys }: DomainNames): WantedRecord[] {
+  return keys.map(({ id, selector, algorithm, publicKey, state }) => ({
+    key: `dkim:${selector}`,
+    purpose: 'dkim',
+    step: 'dkim',
+    type: 'TXT',
+    name: `${selector}._domainkey.${domain}`,
+    value: dkimRecordValue(publicKey, algorithm),
+    // A second signature helps where it is understood; a next key is nobody's need before it signs.
+    level: algorithm === 'rsa-2048' && state === 'active' ? 'required' : 'recommended',
+    keyId: id,
+  }));
 }
 
-function judgeDkim(wanted: string, values: string[]): Verdict {
-  const found = values.filter((value) => /\bp=/.test(value));
-  if (found.length === 0) return { state: 'missing', found: values };
-  // One record at a selector, else verifiers may take any of them (RFC 6376 §3.6.2.2). White space in p= is allowed.
-  const key = (value: string): string =>
-    (/(?:^|;)\s*p\s*=([^;]*)/.exec(value)?.[1] ?? '').replace(/\s+/g, '');
-  return { state: found.length === 1 && key(found[0]!) === key(wanted) ? 'ok' : 'different', found };
+/** The SPF terms that allow the sources: addresses where they are public, since `a:` costs each receiver a look-up. */
+function spfTerms({ sources }: DomainNames): string {
+  const terms = sources.map(({ address, ehlo }) =>
+    isPublic(address) ? `ip${address.includes(':') ? 6 : 4}:${address}` : `a:${ehlo}`,
+  );
+  return [...new Set(terms)].join(' ');
 }
 
-function judgeDmarc(values: string[]): Verdict {
-  const found = values.filter((value) => /^v\s*=\s*DMARC1\b/i.test(value));
-  if (found.length === 0) return { state: 'missing', found: [] };
-  // More than one counts as none (RFC 7489 §6.6.3); any policy will do, ours is only a start.
-  const valid = found.length === 1 && /;\s*p\s*=\s*(none|quarantine|reject)\b/i.test(found[0]!);
-  return { state: valid ? 'ok' : 'different', found };
+function spfRecords(names: DomainNames): WantedRecord[] {
+  const { domain, returnPathDomain } = names;
+  // The addresses stand in one place, the return path's record; the domain itself refers to it.
+  const own = `v=spf1 ${spfTerms(names)} -all`;
+  const shared = returnPathDomain === domain;
+  const address: WantedRecord = {
+    key: 'from-address',
+    purpose: 'from-address',
+    step: 'spf',
+    type: 'A',
+    name: domain,
+    value: outgoingAddresses(names)[0]?.address ?? '',
+    level: 'recommended',
+  };
+  // SPF proper is asked of the return path (RFC 7208 §2.4); docomo and others look at the From domain too.
+  const from: WantedRecord = {
+    key: 'spf',
+    purpose: 'spf',
+    step: 'spf',
+    type: 'TXT',
+    name: domain,
+    value: shared ? own : `v=spf1 include:${returnPathDomain} ~all`,
+    level: shared ? 'required' : 'recommended',
+  };
+  if (shared) return [from, address];
+  const path: WantedRecord = {
+    key: 'return-path-spf',
+    purpose: 'return-path-spf',
+    step: 'spf',
+    type: 'TXT',
+    name: returnPathDomain,
+    value: own,
+    level: 'required',
+  };
+  return [path, from, address];
 }
 
-function judgeMx(wanted: string, values: string[]): Verdict {
-  if (values.length === 0) return { state: 'missing', found: [] };
-  const host = (value: string): string =>
-    value
-      .replace(/^\d+\s+/, '')
-      .replace(/\.$/, '')
-      .toLowerCase();
-  return { state: values.some((value) => host(value) === host(wanted)) ? 'ok' : 'different', found: values };
+function dmarcRecord({ domain, dmarcPolicy, dmarcReports }: DomainNames): WantedRecord {
+  return {
+    key: 'dmarc',
+    purpose: 'dmarc',
+    step: 'dmarc',
+    type: 'TXT',
+    name: `_dmarc.${domain}`,
+    value: `v=DMARC1; p=${dmarcPolicy}${dmarcReports && `; rua=mailto:${dmarcReports}`}`,
+    level: 'required',
+  };
 }
 
-function judgeSpf(wanted: string, values: string[], ownAddresses: string[]): Verdict {
-  const found = values.filter((value) => /^v=spf1(\s|$)/i.test(value));
-  if (found.length === 0) return { state: 'missing', found: [] };
-  const terms = found[0]!.toLowerCase().split(/\s+/);
-  // A term after `all` is never reached (RFC 7208 §5.1); `+` is the default qualifier (§4.6.2).
-  const all = terms.findIndex((term) => /^[+?~-]?all$/.test(term));
-  const passing = (all < 0 ? terms : terms.slice(0, all)).map((term) => term.replace(/^\+/, ''));
-  const named = passing.includes(wanted.split(' ')[1]!.toLowerCase());
-  const listed =
-    ownAddresses.length > 0 && ownAddresses.every((address) => passing.some((term) => covers(term, address)));
-  // More than one record is a permanent error (§4.5).
-  return { state: found.length === 1 && (named || listed) ? 'ok' : 'different', found };
+/** Names that resolve and addresses that name themselves: Gmail and others refuse what comes without. */
+function serverRecords(names: DomainNames): WantedRecord[] {
+  const level = names.relayed ? 'optional' : 'required';
+  const ehlos = [...new Set(names.sources.map(({ ehlo }) => ehlo))];
+  const outgoing = outgoingAddresses(names);
+  return ehlos.flatMap((ehlo): WantedRecord[] => {
+    const known = names.sources.find((source) => source.ehlo === ehlo && isPublic(source.address))?.address;
+    const addresses = outgoing.filter((one) => one.ehlo === ehlo).map(({ address }) => address);
+    return [
+      {
+        key: `ehlo:${ehlo}`,
+        purpose: 'ehlo',
+        step: 'reverse-dns',
+        type: known?.includes(':') ? 'AAAA' : 'A',
+        name: ehlo,
+        value: known ?? '',
+        level,
+      },
+      ...(addresses.length > 0 ? addresses : ['']).map(
+        (address): WantedRecord => ({
+          key: `ptr:${address || ehlo}`,
+          purpose: 'ptr',
+          step: 'reverse-dns',
+          type: 'PTR',
+          name: address && reverseName(address),
+          value: ehlo,
+          level,
+          address,
+          ehlo,
+        }),
+      ),
+    ];
+  });
 }
 
-/** Whether an `ip4:` or `ip6:` mechanism (RFC 7208 §5.6) holds the address. */
-function covers(term: string, address: string): boolean {
-  const network = /^ip[46]:(.+)$/.exec(term)?.[1];
-  if (network === undefined) return false;
-  try {
-    const parsed = ipaddr.parse(address);
-    const [base, bits] = ipaddr.parseCIDR(
-      network.includes('/') ? network : `${network}/${network.includes(':') ? 128 : 32}`,
-    );
-    return parsed.kind() === base.kind() && parsed.match(base, bits);
-  } catch {
-    return false;
-  }
+/** About mail that comes to the domain: no provider asks a sender for them. */
+function hints({ domain, dmarcReports }: DomainNames): WantedRecord[] {
+  const hint = { step: 'return-path', type: 'TXT', level: 'optional' } as const;
+  return [
+    {
+      ...hint,
+      key: 'tlsrpt',
+      purpose: 'tlsrpt',
+      name: `_smtp._tls.${domain}`,
+      value: `v=TLSRPTv1; rua=mailto:${dmarcReports || `postmaster@${domain}`}`,
+    },
+    { ...hint, key: 'mta-sts', purpose: 'mta-sts', name: `_mta-sts.${domain}`, value: 'v=STSv1; id=1' },
+  ];
 }
 
 /** Zone files hold strings of at most 255 bytes (RFC 1035 §3.3): a long value is shown the way it is pasted. */
@@ -158,20 +224,4 @@ export function txtForZone(value: string): string {
     .match(/.{1,255}/g)!
     .map((part) => `"${part}"`)
     .join(' ');
-}
-
-/** As the API shows it: what to publish beside what the last check found. */
-export function showRecords(
-  names: DomainNames,
-  checks: readonly { purpose: string; state: RecordCheck['state']; found: string[] }[],
-): Static<typeof DnsRecord>[] {
-  return wantedRecords(names).map((wanted) => {
-    const check = checks.find(({ purpose }) => purpose === wanted.purpose);
-    return {
-      ...wanted,
-      value: wanted.type === 'TXT' ? txtForZone(wanted.value) : wanted.value,
-      state: check?.state ?? 'unchecked',
-      found: check?.found ?? [],
-    };
-  });
 }

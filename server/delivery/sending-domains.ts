@@ -1,17 +1,30 @@
-/** Domains that mail comes from: their DKIM keys and the DNS records to publish. */
+/** Domains that mail comes from: made, changed, checked and shown. Their keys are in dkim-keys.ts. */
 import { hostname } from 'node:os';
 import { asc, eq, inArray } from 'drizzle-orm';
-import { generateDkimKey, parseAddress } from '../../mta/index.ts';
+import { type DeliverySettings, generateDkimKey, parseAddress } from '../../mta/index.ts';
 import { campaigns, dkimKeys, sendingDomains } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
-import { AppError } from '../errors.ts';
-import { listKeys, nextSelector } from './dkim-keys.ts';
-import { checkRecords, type DnsLookup } from './dns-check.ts';
-import { type DomainNames, showRecords, wantedRecords } from './dns-records.ts';
-import type { SendingDomain } from './sending-domain-schemas.ts';
+import { AppError, type FieldErrorCode } from '../errors.ts';
+import {
+  activateKey,
+  addKey,
+  deleteKey,
+  findKey,
+  type KeyRow,
+  listKeys,
+  nextSelector,
+  OVERLAP_DAYS,
+  retireKey,
+  stateAt,
+} from './dkim-keys.ts';
+import { checkRecords } from './dns-check.ts';
+import type { DnsLookup } from './dns-lookup.ts';
+import type { DomainNames, OutgoingAddress } from './dns-records.ts';
+import type { DkimKeyActivate, SendingDomain, SendingDomainPatch } from './sending-domain-schemas.ts';
+import { showDomain } from './sending-domain-view.ts';
 
-type Row = typeof sendingDomains.$inferSelect;
-type Context = Pick<Deps, 'db' | 'spool'>;
+export type DomainRow = typeof sendingDomains.$inferSelect;
+export type Context = Pick<Deps, 'db' | 'spool'>;
 
 export function listDomains(context: Context): SendingDomain[] {
   const rows = context.db.select().from(sendingDomains).orderBy(asc(sendingDomains.domain)).all();
@@ -24,60 +37,202 @@ export function getDomain(context: Context, id: number): SendingDomain {
 }
 
 /**
- * Makes an RSA-2048 key (about 0.1 s, off the main thread).
+ * Makes an RSA-2048 key (about 0.1 s, off the main thread), which signs at once: until its record is published that is no
+ * worse than no signature.
  * @throws AppError `value-invalid` for names that are no domains, `already-exists`
  */
 export async function createDomain(
   context: Context,
   body: { domain: string; returnPathDomain?: string | undefined; dkimSelector?: string | undefined },
 ): Promise<SendingDomain> {
+  const { db } = context;
   const domain = domainName(body.domain, '/domain');
   const returnPathDomain = domainName(body.returnPathDomain || `bounce.${domain}`, '/returnPathDomain');
-  const exists = () =>
-    context.db
-      .select({ id: sendingDomains.id })
-      .from(sendingDomains)
-      .where(eq(sendingDomains.domain, domain))
-      .get();
-  const refuse = () => {
-    throw new AppError('already-exists', `There is already a sending domain ${domain}`, [
-      { pointer: '/domain', code: 'already-exists', message: 'This domain is already there', value: domain },
-    ]);
-  };
-  if (exists()) refuse();
+  refuseKnown(context, domain);
   const key = await generateDkimKey();
-  // Another request may have come first while the key was made.
-  if (exists()) refuse();
-  const row = context.db.insert(sendingDomains).values({ domain, returnPathDomain }).returning().get();
-  context.db
-    .insert(dkimKeys)
-    .values({
-      sendingDomainId: row.id,
-      selector: body.dkimSelector ?? nextSelector('rsa-2048', [], new Date()),
-      algorithm: 'rsa-2048',
-      ...key,
-      state: 'active',
-      activatedAt: Date.now(),
-    })
-    .run();
+  const row = db.transaction(
+    () => {
+      // Another request may have come first while the key was made.
+      refuseKnown(context, domain);
+      const made = db.insert(sendingDomains).values({ domain, returnPathDomain }).returning().get();
+      const selector = body.dkimSelector ?? nextSelector('rsa-2048', [], new Date());
+      db.insert(dkimKeys)
+        .values({
+          sendingDomainId: made.id,
+          selector,
+          algorithm: 'rsa-2048',
+          ...key,
+          state: 'active',
+          activatedAt: Date.now(),
+        })
+        .run();
+      return made;
+    },
+    { behavior: 'immediate' },
+  );
   return show(context, row);
 }
 
+function refuseKnown({ db }: Context, domain: string): void {
+  const known = db
+    .select({ id: sendingDomains.id })
+    .from(sendingDomains)
+    .where(eq(sendingDomains.domain, domain))
+    .get();
+  if (!known) return;
+  throw new AppError('already-exists', `There is already a sending domain ${domain}`, [
+    { pointer: '/domain', code: 'already-exists', message: 'This domain is already there', value: domain },
+  ]);
+}
+
 /**
- * Looks all records up and keeps what was found.
- * @throws AppError `not-found`
+ * Changes what is given. What is wanted of a record changes with it, so its last check no longer counts.
+ * @throws AppError `not-found`, `value-invalid`
  */
-export async function checkDomain(context: Context, id: number, lookup: DnsLookup): Promise<SendingDomain> {
-  const names = namesOf(context, find(context, id));
-  const checks = await checkRecords(wantedRecords(names), names.ehloName, lookup);
-  const row = context.db
+export async function patchDomain(
+  context: Context,
+  id: number,
+  patch: SendingDomainPatch,
+): Promise<SendingDomain> {
+  const { db, spool } = context;
+  find(context, id);
+  const { poolId } = patch;
+  if (typeof poolId === 'number' && !spool.settings()?.pools?.some((pool) => pool.id === poolId))
+    throw invalid('/poolId', 'not-found', `There is no IP pool ${poolId}`, poolId);
+  const reports = patch.dmarcReports?.trim();
+  if (reports && !parseAddress(reports).ok)
+    throw invalid('/dmarcReports', 'address-invalid', `${reports} is not an email address`, reports);
+  const values = {
+    dmarcPolicy: patch.dmarcPolicy,
+    dmarcReports: reports,
+    poolId,
+    returnPathDomain:
+      patch.returnPathDomain === undefined
+        ? undefined
+        : domainName(patch.returnPathDomain, '/returnPathDomain'),
+  };
+  if (Object.values(values).some((value) => value !== undefined))
+    db.update(sendingDomains).set(values).where(eq(sendingDomains.id, id)).run();
+  if (patch.ed25519 !== undefined) await switchEd25519(context, id, patch.ed25519);
+  return show(context, find(context, id));
+}
+
+async function switchEd25519({ db }: Context, id: number, on: boolean): Promise<void> {
+  const now = Date.now();
+  const keys = listKeys(db, id).filter(
+    ({ algorithm, state }) => algorithm === 'ed25519' && (state === 'pending' || state === 'active'),
+  );
+  if (on) {
+    if (keys.length === 0) await addKey(db, id, 'ed25519', now);
+    return;
+  }
+  for (const key of keys) {
+    if (key.state === 'active') retireKey(db, key, OVERLAP_DAYS, now);
+    else deleteKey(db, key, now);
+  }
+}
+
+/**
+ * Looks records up and keeps what was found; all of them, or those of the given keys.
+ * @throws AppError `not-found` for the domain or a record
+ */
+export async function checkDomain(
+  context: Context,
+  id: number,
+  lookup: DnsLookup,
+  only?: readonly string[],
+): Promise<SendingDomain> {
+  const { db } = context;
+  const before = find(context, id);
+  const known = show(context, before).records.map(({ key }) => key);
+  const unknown = only?.find((key) => !known.includes(key));
+  if (unknown !== undefined)
+    throw new AppError('not-found', `${before.domain} has no record ${unknown}`, [
+      { pointer: '/records', code: 'not-found', message: 'There is no such record', value: unknown },
+    ]);
+  const { records, resolved } = await checkRecords(namesOf(context, before), lookup, { only });
+  // What another check found meanwhile stays, so read again.
+  const after = find(context, id);
+  const kept = (after.checks?.records ?? []).filter(({ key }) => only !== undefined && !only.includes(key));
+  const row = db
     .update(sendingDomains)
-    .set({ checks: { records: checks as never, addresses: [] }, checkedAt: Date.now() })
+    .set({
+      checks: { records: [...kept, ...records], addresses: resolved },
+      checkedAt: only === undefined ? Date.now() : after.checkedAt,
+    })
     .where(eq(sendingDomains.id, id))
     .returning()
-    .get();
-  if (!row) throw new AppError('not-found', `There is no sending domain ${id}`);
+    .get()!;
   return show(context, row);
+}
+
+/** @throws AppError `not-found`, `wrong-state` when a key of the algorithm waits already */
+export async function addDomainKey(
+  context: Context,
+  id: number,
+  algorithm: KeyRow['algorithm'] = 'rsa-2048',
+): Promise<{ domain: SendingDomain; selector: string }> {
+  find(context, id);
+  const { selector } = await addKey(context.db, id, algorithm, Date.now());
+  return { domain: getDomain(context, id), selector };
+}
+
+/**
+ * Lets a key sign, when its record is found in the DNS now or somebody answers for it; the one before it retires.
+ * @throws AppError `not-found`, `wrong-state`: it signs already, is over, or its record is not there
+ */
+export async function activateDomainKey(
+  context: Context,
+  id: number,
+  keyId: number,
+  lookup: DnsLookup,
+  { force, overlapDays = OVERLAP_DAYS }: DkimKeyActivate,
+): Promise<{ domain: SendingDomain; selector: string; recordFound: boolean }> {
+  find(context, id);
+  const key = findKey(context.db, id, keyId);
+  refuseActivation(key, Date.now());
+  const recordKey = `dkim:${key.selector}`;
+  const checked = await checkDomain(context, id, lookup, [recordKey]);
+  const record = checked.records.find((one) => one.key === recordKey);
+  const recordFound = record?.state === 'ok';
+  if (!recordFound && !force)
+    throw new AppError(
+      'wrong-state',
+      `The record of key ${key.selector} was not found in the DNS: mail signed with it would fail`,
+      [
+        {
+          pointer: '/force',
+          code: 'dkim-record-missing',
+          message: 'The record is not published',
+          value: record?.name ?? '',
+        },
+      ],
+    );
+  const now = Date.now();
+  // It may have been deleted while the DNS was asked.
+  const current = findKey(context.db, id, keyId);
+  refuseActivation(current, now);
+  activateKey(context.db, current, overlapDays, now);
+  return { domain: getDomain(context, id), selector: key.selector, recordFound };
+}
+
+function refuseActivation(key: KeyRow, now: number): void {
+  const state = stateAt(key, now);
+  if (state === 'active') throw new AppError('wrong-state', `Key ${key.selector} signs already`);
+  if (state === 'retired')
+    throw new AppError('wrong-state', `Key ${key.selector} is over: make a new one instead`);
+}
+
+/** @throws AppError `not-found`, `wrong-state` for a key that signs or is still needed */
+export function deleteDomainKey(
+  context: Context,
+  id: number,
+  keyId: number,
+): { domain: SendingDomain; selector: string } {
+  find(context, id);
+  const key = findKey(context.db, id, keyId);
+  deleteKey(context.db, key, Date.now());
+  return { domain: getDomain(context, id), selector: key.selector };
 }
 
 /** @throws AppError `not-found`, or `conflict` while a campaign that sends from it is under way */
@@ -98,40 +253,71 @@ export function deleteDomain(context: Context, id: number): { domain: string } {
   return { domain };
 }
 
-function find({ db }: Context, id: number): Row {
+function find({ db }: Context, id: number): DomainRow {
   const row = db.select().from(sendingDomains).where(eq(sendingDomains.id, id)).get();
   if (!row) throw new AppError('not-found', `There is no sending domain ${id}`);
   return row;
 }
 
-function namesOf({ db, spool }: Context, row: Row): DomainNames {
-  const key = listKeys(db, row.id)[0]!;
+function show(context: Context, row: DomainRow): SendingDomain {
+  const keys = listKeys(context.db, row.id);
+  return showDomain(row, keys, namesOf(context, row, keys), Date.now());
+}
+
+function namesOf(context: Context, row: DomainRow, keys = listKeys(context.db, row.id)): DomainNames {
+  const settings = context.spool.settings();
+  const ehloName = settings?.ehloName ?? hostname();
+  const now = Date.now();
   return {
-    ...row,
-    dkimSelector: key.selector,
-    dkimPublicKey: key.publicKey,
-    ehloName: spool.settings()?.ehloName ?? hostname(),
+    domain: row.domain,
+    returnPathDomain: row.returnPathDomain,
+    keys: keys.flatMap((key) => {
+      const state = stateAt(key, now);
+      return state === 'retired' ? [] : [{ ...key, state }];
+    }),
+    dmarcPolicy: row.dmarcPolicy,
+    dmarcReports: row.dmarcReports,
+    ehloName,
+    sources: sourcesOf(row, settings, ehloName),
+    resolved: row.checks?.addresses ?? [],
+    relayed: settings?.routes.some(({ match, relay }) => match === '*' && relay?.length) ?? false,
   };
 }
 
-/** Never with the private key. */
-function show(context: Context, row: Row): SendingDomain {
-  return {
-    id: row.id,
-    domain: row.domain,
-    returnPathDomain: row.returnPathDomain,
-    dkimSelector: namesOf(context, row).dkimSelector,
-    records: showRecords(namesOf(context, row), (row.checks?.records ?? []) as never),
-    checkedAt: row.checkedAt === null ? null : new Date(row.checkedAt).toISOString(),
-    createdAt: new Date(row.createdAt).toISOString(),
-  };
+/**
+ * What the domain's mail leaves by: its pool, else the pools of the classes; the system's choice for a class without one.
+ * A campaign that names another pool is not looked at: it may come and go.
+ */
+function sourcesOf(
+  row: DomainRow,
+  settings: DeliverySettings | undefined,
+  ehloName: string,
+): OutgoingAddress[] {
+  const { transactional, test, bulk } = settings?.classPools ?? {};
+  const poolIds = row.poolId === null ? [transactional, test, bulk] : [row.poolId];
+  const sources = [...new Set(poolIds)].flatMap((id) => {
+    const pool = id === undefined ? undefined : settings?.pools?.find((one) => one.id === id);
+    return pool?.sources.map(({ address, ehlo }) => ({ address, ehlo })) ?? [{ address: '', ehlo: ehloName }];
+  });
+  return sources.filter(
+    (one, index) =>
+      sources.findIndex(({ address, ehlo }) => address === one.address && ehlo === one.ehlo) === index,
+  );
 }
 
 /** A-label form of a domain as typed, with the same rules as the domain of an address. */
 function domainName(typed: string, pointer: string): string {
   const parsed = parseAddress(`x@${typed.trim().replace(/\.$/, '')}`);
   if (parsed.ok) return parsed.domain;
-  throw new AppError('value-invalid', `${typed} is not a domain`, [
-    { pointer, code: 'domain', message: 'Give a domain such as example.co.jp', value: typed },
-  ]);
+  throw invalid(pointer, 'domain', `${typed} is not a domain`, typed, 'Give a domain such as example.co.jp');
+}
+
+function invalid(
+  pointer: string,
+  code: FieldErrorCode,
+  detail: string,
+  value: unknown,
+  message = detail,
+): AppError {
+  return new AppError('value-invalid', detail, [{ pointer, code, message, value }]);
 }
