@@ -130,6 +130,7 @@ describe('a pattern', () => {
     '([a-z]+)*\\d',
     '(.*a){20}',
     '(a?b?){30}c',
+    `${'a?'.repeat(17)}b`,
     `${'a?'.repeat(30)}${'a'.repeat(30)}`,
     '\\s*\\s*\\s*x',
     '.*.*.*x',
@@ -150,7 +151,7 @@ describe('a pattern', () => {
   it('has a bounded number of ways to match', () => {
     expect(
       ['abc', 'a|b|c', '(a|b)(c|d)', 'a?', 'a{3}', 'a{2,5}', 'a+', '(?:a|b){2}', '\\(a[)]b'].map(ways),
-    ).toEqual([1, 3, 4, 2, 1, 4, REPLY_LENGTH, 4, 1]);
+    ).toEqual([1, 3, 4, 3, 1, 5, REPLY_LENGTH + 1, 4, 1]);
     expect(ways('(a|b)*')).toBeGreaterThan(1e100);
   });
 });
