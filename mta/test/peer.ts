@@ -14,11 +14,14 @@ import { selfSignedCertificate } from '../sandbox/certificate.ts';
 
 export type Step = string | ((connection: PeerConnection) => unknown);
 
+/** With further options of the TLS server, when a test wants some. */
+export type PeerCertificate = { key: string; cert: string } & tls.TLSSocketOptions & { ticketKeys?: Buffer };
+
 export interface PeerOptions {
   /** bytes written at a time, each in a packet of its own; default: everything at once */
   split?: number;
   /** default: a certificate for `mx.test` */
-  certificate?: { key: string; cert: string };
+  certificate?: PeerCertificate;
   host?: string;
   /** default: a free one. Mail servers that are found by MX need 25, each on an address of its own (127.x.y.z) */
   port?: number;
@@ -101,17 +104,12 @@ export class PeerConnection {
   socket: net.Socket;
   #peer: Peer;
   #split: number | undefined;
-  #certificate: { key: string; cert: string };
+  #certificate: PeerCertificate;
   #received = Buffer.alloc(0);
   #ended = false;
   #wake: (() => void) | undefined;
 
-  constructor(
-    socket: net.Socket,
-    peer: Peer,
-    split: number | undefined,
-    certificate: { key: string; cert: string },
-  ) {
+  constructor(socket: net.Socket, peer: Peer, split: number | undefined, certificate: PeerCertificate) {
     this.socket = socket;
     this.#peer = peer;
     this.#split = split;
