@@ -1,15 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
-import fc from 'fast-check';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compileContent } from '../message/compile.ts';
-import {
-  canonicalizeBody,
-  canonicalizeHeaders,
-  createDkimSigner,
-  type DkimSigner,
-  hashBody,
-} from '../message/dkim.ts';
+import { canonicalizeBody, createDkimSigner, type DkimSigner } from '../message/dkim.ts';
 import { type DkimKey, dkimRecordValue, generateDkimKey } from '../message/dkim-keys.ts';
 import { ByteWriter } from '../message/encode.ts';
 import { renderMessage, writeSigned } from '../message/render.ts';
@@ -112,27 +105,6 @@ describe('an independent verifier accepts', () => {
       result: 'pass',
       aligned: 'example.jp',
     });
-  });
-
-  it('any fields and any body (relaxed/relaxed as RFC 6376 has it)', async () => {
-    const word = fc.string({
-      unit: fc.constantFrom('a', 'B', ':', '=', ' ', '  ', '\t', ';', '\r\n ', '\r\n\t'),
-      maxLength: 20,
-    });
-    const line = fc.string({
-      unit: fc.constantFrom('a', 'B', ' ', '  ', '\t', '.', '\r\n', '\r\n\r\n', ' \r\n'),
-      maxLength: 40,
-    });
-    await fc.assert(
-      fc.asyncProperty(word, word, line, async (subject, reply, body) => {
-        const clean = (text: string) => text.replace(/\r\n[ \t]+(?=\r\n|$)/g, '');
-        const headers = `From: a@example.jp\r\nSubject:${clean(subject)}\r\nReply-To:  x@y.jp ${clean(reply)}\r\nDate: x\r\n`;
-        const signature = signer.sign(canonicalizeHeaders(headers), hashBody(Buffer.from(body)));
-        const message = Buffer.from(`${signature}${headers}\r\n${body}`);
-        expect(await verify(message)).toMatchObject({ result: 'pass' });
-      }),
-      { numRuns: 150 },
-    );
   });
 });
 
