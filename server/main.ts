@@ -10,6 +10,7 @@ import { reconcile } from './campaigns/lifecycle.ts';
 import { startDueCampaigns } from './campaigns/schedule.ts';
 import type { Config, Ports } from './config.ts';
 import { makePrivateDir, migrate, openDb } from './db/open.ts';
+import { deliveryMetrics } from './delivery/metrics.ts';
 import { liveQueues } from './delivery/queues.ts';
 import type { App, Db, Deps } from './deps.ts';
 import { features, publicFeatures } from './features.ts';
@@ -76,6 +77,7 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
     undo.push(() => parts.jobs.stop());
     const health = { problems: () => findProblems(db, parts) };
     const metrics = new Metrics(parts.deps);
+    deliveryMetrics(metrics.registry, parts.deps);
     const admin = await buildAdminApp({ ...parts, log, health, metrics, features });
     undo.push(() => admin.close());
     const publicApp = await buildPublicApp({ deps: parts.deps, log, metrics, features: publicFeatures });

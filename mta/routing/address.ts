@@ -32,3 +32,11 @@ export function shuffle<T>(items: readonly T[], random: () => number): T[] {
   }
   return out;
 }
+
+/** The name that holds an address's PTR record (RFC 1035 §3.5, RFC 3596 §2.5). @throws Error for what is no address */
+export function reverseName(address: string): string {
+  const parsed = ipaddr.parse(address);
+  if (parsed instanceof ipaddr.IPv4) return `${[...parsed.octets].reverse().join('.')}.in-addr.arpa`;
+  const nibbles = parsed.toByteArray().map((byte) => byte.toString(16).padStart(2, '0'));
+  return `${[...nibbles.join('')].reverse().join('.')}.ip6.arpa`;
+}

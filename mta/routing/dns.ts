@@ -1,4 +1,5 @@
 import { promises as dns } from 'node:dns';
+import { reverseName } from './address.ts';
 
 /** What the DNS says. Only `temporary` is worth asking again soon. */
 export type DnsAnswer<T = string> =
@@ -119,7 +120,9 @@ export function createResolver(options: ResolverOptions): Resolver {
         unknownTtl((await asker.resolveTxt(name)).map((strings) => strings.join(''))),
       ),
     cname: (name) => ask('CNAME', name, async () => unknownTtl(await asker.resolveCname(name))),
-    ptr: (address) => ask('PTR', address, async () => unknownTtl(await asker.reverse(address))),
+    // Not `reverse`: that looks into /etc/hosts first, and says of a server that fails that there is no name.
+    ptr: (address) =>
+      ask('PTR', address, async () => unknownTtl(await asker.resolvePtr(reverseName(address)))),
     close() {
       asker.cancel();
       cache.clear();

@@ -22,6 +22,9 @@ beforeEach(async () => {
     'null.test': { MX: [[0, '']] },
     'alias.test': { CNAME: 'example.test' },
     '1.2.0.192.in-addr.arpa': { PTR: ['mail.example.test'] },
+    // /etc/hosts calls it localhost
+    '1.0.0.127.in-addr.arpa': { PTR: ['loop.example.test'] },
+    'a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa': { PTR: ['six.example.test'] },
   });
   resolver = createResolver({
     servers: [server.address],
@@ -59,6 +62,8 @@ describe('DNS', () => {
     expect(await resolver.txt('example.test')).toMatchObject({ records: ['v=spf1 -all', 'two strings'] });
     expect(await resolver.cname('alias.test')).toMatchObject({ records: ['example.test'] });
     expect(await resolver.ptr('192.0.2.1')).toMatchObject({ records: ['mail.example.test'] });
+    expect(await resolver.ptr('127.0.0.1')).toMatchObject({ records: ['loop.example.test'] });
+    expect(await resolver.ptr('2001:db8::a')).toMatchObject({ records: ['six.example.test'] });
     expect(await resolver.mx('null.test')).toMatchObject({ records: [{ preference: 0, exchange: '' }] });
   });
 

@@ -17,6 +17,7 @@ import { SESSION_COOKIE, Sessions } from '../auth/sessions.ts';
 import { type Config, readConfig } from '../config.ts';
 import { migrate, openDb } from '../db/open.ts';
 import { users } from '../db/schema.ts';
+import { deliveryMetrics } from '../delivery/metrics.ts';
 import type { App, Db, Deps, Routes } from '../deps.ts';
 import type { LiveEvent } from '../events.ts';
 import { Metrics } from '../http/metrics.ts';
@@ -93,6 +94,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   };
   const health = { problems: () => harness.problems };
   const metrics = new Metrics(deps);
+  deliveryMetrics(metrics.registry, deps);
   const admin = await buildAdminApp({
     deps,
     log,
