@@ -49,7 +49,7 @@ const CHECKS: Record<
     return value;
   },
   source: ({ db, mta }, value) => {
-    if (!ipaddr.isValid(value)) throw invalid('/value', 'host', 'must be an IP address', value);
+    if (!ipaddr.isValid(value)) throw invalid('/value', 'ip-address', 'must be an IP address', value);
     const address = ipaddr.parse(value).toString();
     const known =
       db.select().from(ipSources).where(eq(ipSources.address, address)).get() ??
