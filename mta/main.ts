@@ -5,6 +5,7 @@ import { readMtaConfig } from './config.ts';
 import { waitForLock } from './lock.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
 import { createResolver } from './routing/dns.ts';
+import { createSecureResolver } from './routing/dns-secure.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { openSpoolDb } from './spool/open.ts';
 import type { FromMta, ToMta } from './types.ts';
@@ -37,6 +38,7 @@ let toldId = 0;
 const dispatcher = new Dispatcher({
   db,
   resolver: createResolver({ servers: config.dns }),
+  secureResolver: createSecureResolver({ servers: config.dns }),
   sandboxPort: sandbox.port,
   onSettled: (ledgerId) => {
     settledId = ledgerId;
@@ -68,6 +70,7 @@ process.on('message', (message: ToMta) => {
     case 'wake':
     case 'job':
     case 'stops':
+    case 'control':
       dispatcher.wake();
       break;
     case 'drain':

@@ -1,6 +1,15 @@
 import type { BucketRow, Claims, QueueRow } from '../spool/claim.ts';
+import type { WaitReason } from '../types.ts';
+import type { Destination } from './destinations.ts';
+import type { Group } from './group.ts';
 import type { Job } from './jobs.ts';
 import type { Site } from './site.ts';
+
+/** Why a bucket is in nobody's line, and until when (epoch ms) as far as is known. */
+export interface Hold {
+  reason: Extract<WaitReason, 'paused-by-operator' | 'sending-domain-paused' | 'no-pool'>;
+  until: number | null;
+}
 
 /** One job's mails for one domain, as the MTA holds them in memory: at most a batch of rows, whatever the queue's length. */
 export class Bucket {
@@ -11,10 +20,14 @@ export class Bucket {
   nextAt: number | null;
   /** rows that are claimed: read, in flight, or settled but not yet committed */
   claimed = 0;
-  /** where its mail goes, once that is known */
-  site: Site | undefined;
+  /** where its mail goes, as it was found last, before any order is looked at */
+  destination: Destination | undefined;
+  /** whose line it stands in, or stood in last */
+  group: Group | undefined;
   provider = 'generic';
   resolving = false;
+  /** it must not be sent, so it stands in no line */
+  hold: Hold | undefined;
   /** epoch ms: look-ups fail, nothing is tried before */
   holdUntil = 0;
   /** what was last said about its mail, when it was not a delivery */
@@ -41,12 +54,12 @@ export class Bucket {
     return this.#ready.pop();
   }
 
-  /** Claims rows for a cancel: whatever has not left yet, due or not. */
-  takeAny(claims: Claims, claimed: Set<number>, limit: number): QueueRow[] {
-    const rows = this.#ready;
-    this.#ready = [];
+  /** Claims rows to settle them without sending: whatever has not left yet, due or not, and is not newer than `through`. */
+  takeAny(claims: Claims, claimed: Set<number>, limit: number, through: number): QueueRow[] {
+    const rows = this.#ready.filter(({ id }) => id <= through);
+    if (rows.length > 0) this.#ready = this.#ready.filter(({ id }) => id > through);
     if (rows.length >= limit) return rows;
-    const more = claims.any(this.id, limit - rows.length, claimed, this.claimed);
+    const more = claims.any(this.id, limit - rows.length, claimed, this.claimed, through);
     for (const row of more) claimed.add(row.id);
     this.claimed += more.length;
     return rows.concat(more);
@@ -65,8 +78,13 @@ export class Bucket {
     this.#ready = [];
   }
 
-  get hasReady(): boolean {
-    return this.#ready.length > 0;
+  get site(): Site | undefined {
+    return this.group?.site;
+  }
+
+  /** It stands in line. */
+  get waiting(): boolean {
+    return this.group?.has(this) ?? false;
   }
 
   said(reply: string, now: number): void {

@@ -1,15 +1,24 @@
+import { isIP } from 'node:net';
 import type { HostTarget } from '../routing/types.ts';
-import { openSession } from '../smtp/session.ts';
-import type { Mail, OpenOutcome, SendOutcome, Session, SessionInfo } from '../smtp/types.ts';
+import type { Mail, OpenOutcome, SendOutcome, Session } from '../smtp/types.ts';
 import type { QueueRow } from '../spool/claim.ts';
 import type { Phase } from '../types.ts';
 import type { Bucket } from './bucket.ts';
-import type { Site } from './site.ts';
+import type { Cap } from './cap.ts';
+import { BULK, type Group } from './group.ts';
+import type { Lane, Line } from './lane.ts';
+import { RELAY_MESSAGES, type RelayState } from './relays.ts';
+import { type SessionOpener, tlsStatus } from './session-opener.ts';
+import type { Where } from './settlement.ts';
 
-/** A claimed mail on its way through a courier. */
+/** A claimed mail on its way through a courier; without `mail` while it is rendered and signed. */
 export interface Taken {
-  bucket: Bucket;
-  row: QueueRow;
+  readonly bucket: Bucket;
+  readonly row: QueueRow;
+  /** whose mail it was when it was taken */
+  readonly group: Group;
+  readonly lane: Lane;
+  mail: Mail | undefined;
 }
 
 export interface OpenFailure {
@@ -18,25 +27,30 @@ export interface OpenFailure {
   code: number;
   status: string;
   text: string;
+  /** the source could not be bound: no server was asked */
+  bindFailed: boolean;
+  /** the server was reached, but not with the TLS that the mail asks for */
+  tlsUnmet: boolean;
 }
 
-/** What a courier needs of the dispatcher. */
+/** What a courier needs of the queue. */
 export interface CourierOwner {
-  readonly ehloName: string;
-  /** the next mail of the site, claimed; undefined: none may be sent now */
-  take(site: Site): Taken | undefined;
+  /** the next mail for this courier, claimed; undefined: none may be sent now. `urgent`: only mail that comes before bulk mail */
+  take(courier: Courier, urgent: boolean): Taken | undefined;
   compose(taken: Taken): Promise<Mail>;
+  /** it is composed: false when it must not be sent as it is, and the owner has settled it */
+  composed(taken: Taken): boolean;
   /** a last look just before MAIL (case 47): false when the owner has taken the mail back or settled it */
   mayStillGo(taken: Taken): boolean;
   giveBack(taken: Taken): void;
   composeFailed(taken: Taken, error: unknown): void;
-  sent(taken: Taken, outcome: SendOutcome, host: HostTarget, info: SessionInfo): void;
-  openFailed(site: Site, failure: OpenFailure): void;
-  opened(site: Site): void;
+  sent(courier: Courier, taken: Taken, outcome: SendOutcome): void;
+  openFailed(courier: Courier, failure: OpenFailure): void;
+  opened(courier: Courier): void;
   /** the connection is gone and has given everything back */
   ended(courier: Courier): void;
-  /** opportunistic TLS that failed at a host is remembered, so that the next connection goes in clear at once */
-  readonly tlsFailures: { has(host: string): boolean; add(host: string): void };
+  /** of the settings as they are now */
+  readonly opener: Pick<SessionOpener, 'open'>;
 }
 
 /** Mails rendered and signed ahead of the one that is being sent: keeps both cores signing while the peer answers. */
@@ -44,14 +58,27 @@ const AHEAD = 2;
 /** ms that a connection without work is kept for the next mail */
 const IDLE = 5000;
 
-/** One connection of a site: opens it, keeps mails composed ahead, sends them, and ends with the site's limits. */
+/** One connection of a lane: opens it, keeps mails composed ahead, sends them, and ends with the lane's limits. */
 export class Courier {
-  readonly site: Site;
+  readonly line: Line;
+  readonly lane: Lane;
   readonly #owner: CourierOwner;
+  /** of the mail for which it is opened */
+  readonly #domain: string;
   #session: Session | undefined;
   #host: HostTarget | undefined;
-  /** mails taken and not yet sent, in the queue's order; without `mail` while they are rendered and signed */
-  #ahead: { taken: Taken; mail?: Mail }[] = [];
+  /** shared with other lanes; it is counted there */
+  cap: Cap | undefined;
+  /** opened in a slot that bulk mail must not take */
+  forUrgent = false;
+  /** the relay that the host is */
+  relay: RelayState | undefined;
+  /** how its outcomes are told in the ledger */
+  where: Where = { mx: '', sourceIp: '', tls: '' };
+  /** mails that may go over it */
+  #messages = 0;
+  /** mails taken and not yet sent, in the queue's order, urgent ones before bulk */
+  #ahead: Taken[] = [];
   #taken = 0;
   /** of the mails it sent: one had its verdict; one was lost with the connection */
   #answered = false;
@@ -61,8 +88,10 @@ export class Courier {
   #pumping = false;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(site: Site, owner: CourierOwner) {
-    this.site = site;
+  constructor(line: Line, domain: string, owner: CourierOwner) {
+    this.line = line;
+    this.#domain = domain;
+    this.lane = line.lane;
     this.#owner = owner;
   }
 
@@ -73,6 +102,11 @@ export class Courier {
   /** the one it is connected to or tries to reach */
   get host(): HostTarget | undefined {
     return this.#host;
+  }
+
+  /** It has nothing to do and may go. */
+  get idle(): boolean {
+    return this.#idle !== undefined;
   }
 
   /** It cost mails an attempt and gave none a verdict. */
@@ -90,13 +124,13 @@ export class Courier {
     }
     if (failure) {
       this.#end();
-      this.#owner.openFailed(this.site, failure);
+      this.#owner.openFailed(this, failure);
       return;
     }
     const session = this.#session!;
     session.onReady = () => this.pump();
     session.onClose = () => this.#closed();
-    this.#owner.opened(this.site);
+    this.#owner.opened(this);
     this.pump();
   }
 
@@ -108,16 +142,19 @@ export class Courier {
     this.#pumping = true;
     // Signatures overtake each other in the thread pool; mails leave in their order all the same.
     for (let next = this.#ahead[0]; next?.mail && session.canSend; next = this.#ahead[0]) {
-      const { taken, mail } = next;
       this.#ahead.shift();
-      if (this.#stopping) this.#owner.giveBack(taken);
-      else if (this.#owner.mayStillGo(taken)) this.#send(session, taken, mail);
+      if (this.#stopping) this.#owner.giveBack(next);
+      else if (this.#owner.mayStillGo(next)) this.#send(session, next, next.mail);
     }
-    while (!this.#full) {
-      const taken = this.#owner.take(this.site);
+    while (!this.#full(AHEAD)) {
+      const taken = this.#owner.take(this, false);
       if (!taken) break;
-      this.#taken += 1;
       this.#compose(taken);
+    }
+    // One place more for mail that cannot wait: it goes before the bulk mail here.
+    if (this.#ahead.length === AHEAD && !this.#full(AHEAD + 1) && this.line.urgent) {
+      const taken = this.#owner.take(this, true);
+      if (taken) this.#compose(taken);
     }
     this.#pumping = false;
     if (this.#ahead.length + session.inFlight === 0) this.#rest(session);
@@ -138,44 +175,52 @@ export class Courier {
     this.#session?.destroy('shutdown');
   }
 
-  get #full(): boolean {
-    return (
-      this.#stopping || this.#taken >= this.site.spec.messagesPerConnection || this.#ahead.length >= AHEAD
-    );
+  #full(ahead: number): boolean {
+    return this.#stopping || this.#taken >= this.#messages || this.#ahead.length >= ahead;
   }
 
   #compose(taken: Taken): void {
-    const slot: { taken: Taken; mail?: Mail } = { taken };
-    this.#ahead.push(slot);
-    clearTimeout(this.#idle);
-    this.#idle = undefined;
-    const leave = (): void => {
-      this.#ahead = this.#ahead.filter((each) => each !== slot);
-    };
-    this.#owner
-      .compose(taken)
-      .then(
-        (mail) => {
-          if (this.#session?.open && !this.#stopping) {
-            slot.mail = mail;
-            return;
-          }
-          leave();
+    this.#taken += 1;
+    this.#insert(taken);
+    if (this.#idle) {
+      clearTimeout(this.#idle);
+      this.#idle = undefined;
+    }
+    this.#owner.compose(taken).then(
+      (mail) => {
+        if (!this.#session?.open || this.#stopping) {
+          this.#leave(taken);
           this.#owner.giveBack(taken);
-        },
-        (error: unknown) => {
-          leave();
-          this.#owner.composeFailed(taken, error);
-        },
-      )
-      .finally(() => this.pump());
+        } else {
+          taken.mail = mail;
+          if (!this.#owner.composed(taken)) this.#leave(taken);
+        }
+        this.pump();
+      },
+      (error: unknown) => {
+        this.#leave(taken);
+        this.#owner.composeFailed(taken, error);
+        this.pump();
+      },
+    );
+  }
+
+  #insert(taken: Taken): void {
+    let at = this.#ahead.length;
+    if (taken.bucket.job.rank < BULK) while (at > 0 && this.#ahead[at - 1]!.bucket.job.rank === BULK) at -= 1;
+    this.#ahead.splice(at, 0, taken);
+  }
+
+  #leave(taken: Taken): void {
+    const at = this.#ahead.indexOf(taken);
+    if (at >= 0) this.#ahead.splice(at, 1);
   }
 
   /** Those still being composed give themselves back when they are done. */
   #giveBackComposed(): void {
     const composed = this.#ahead.filter(({ mail }) => mail);
     this.#ahead = this.#ahead.filter(({ mail }) => !mail);
-    for (const { taken } of composed) this.#owner.giveBack(taken);
+    for (const taken of composed) this.#owner.giveBack(taken);
   }
 
   #send(session: Session, taken: Taken, mail: Mail): void {
@@ -184,20 +229,17 @@ export class Courier {
       if (outcome.kind === 'lost' || (outcome.kind === 'refused' && outcome.reply.code === 421))
         this.#lost = true;
       else if (outcome.kind !== 'local') this.#answered = true;
-      this.#owner.sent(taken, outcome, this.#host!, session.info);
+      this.#owner.sent(this, taken, outcome);
       this.pump();
     });
   }
 
   #rest(session: Session): void {
-    if (this.#stopping || this.#taken >= this.site.spec.messagesPerConnection) {
+    if (this.#stopping || this.#taken >= this.#messages) {
       void session.quit();
       return;
     }
-    this.#idle ??= setTimeout(() => {
-      this.#stopping = true;
-      void session.quit();
-    }, IDLE);
+    this.#idle ??= setTimeout(() => this.stop(), IDLE);
   }
 
   #closed(): void {
@@ -210,72 +252,104 @@ export class Courier {
     if (this.#ended) return;
     this.#ended = true;
     this.#owner.ended(this);
+    this.#countAt(undefined);
   }
 
   async #open(): Promise<OpenFailure | undefined> {
-    const { site } = this;
+    const { lane } = this;
     let hosts: HostTarget[];
     try {
-      hosts = site.inOrder(await site.spec.hosts());
+      hosts = lane.inOrder(sameFamily(await lane.site.spec.hosts(), lane.source.address));
     } catch (error) {
-      return {
-        phase: 'dns',
-        host: '',
-        code: 0,
-        status: '4.4.3',
-        text: String((error as Error).message ?? error),
-      };
+      return unreached('dns', '4.4.3', String((error as Error).message ?? error));
     }
-    let last: OpenFailure = {
-      phase: 'dns',
-      host: '',
-      code: 0,
-      status: '4.4.4',
-      text: 'no host with an address',
-    };
+    let last = unreached('dns', '4.4.4', 'no host with an address that the source can reach');
     for (const target of hosts) {
+      this.#countAt(undefined);
       if (this.#stopping) return last;
       const host = `${target.host} [${target.address}]:${target.port}`;
-      if (site.isFull(target)) {
-        last = {
-          phase: 'connect',
-          host,
-          code: 0,
-          status: '4.4.5',
-          text: 'it has all connections of its route',
-        };
+      const relay = lane.site.relay(target);
+      if (relay?.full) {
+        last = unreached('connect', '4.4.5', 'it has all connections of its route', host);
         continue;
       }
       this.#host = target;
+      this.#countAt(relay);
       const outcome = await this.#openHost(target);
-      if (outcome.tlsFailed !== undefined) this.#owner.tlsFailures.add(target.host);
       if (outcome.ok) {
-        site.hostAnswered(target);
-        this.#session = outcome.session;
+        this.#begin(outcome.session, target);
         return undefined;
       }
-      site.hostFailed(target);
       last = {
         phase: outcome.phase,
         host,
         code: outcome.reply?.code ?? 0,
-        status: outcome.reply?.status ?? '4.4.1',
+        status: statusOf(outcome),
         text: outcome.reply?.text ?? outcome.error ?? 'connection failed',
+        bindFailed: outcome.bindFailed === true,
+        tlsUnmet: outcome.tlsUnmet === true,
       };
+      // No server was asked: the next would fail in the same way.
+      if (last.bindFailed) break;
+      relay?.down(last.text, Date.now());
+      lane.hostFailed(target);
     }
     return last;
   }
 
-  #openHost({ host, address, port, relay }: HostTarget): Promise<OpenOutcome> {
-    const wanted = relay?.tls ?? this.site.spec.tls;
-    const mode = wanted === 'opportunistic' && this.#owner.tlsFailures.has(host) ? 'none' : wanted;
-    return openSession({
-      host,
-      address,
-      port,
-      ehloName: this.#owner.ehloName,
-      tls: { mode },
-      auth: relay?.user ? { user: relay.user, password: relay.password ?? '' } : undefined,
+  #begin(session: Session, target: HostTarget): void {
+    const { profile } = this.lane;
+    this.#session = session;
+    this.lane.hostAnswered(target);
+    this.relay?.up(Date.now());
+    this.#messages = this.relay?.messages ?? RELAY_MESSAGES;
+    // One recipient a message, so the limit of recipients is one of messages as well.
+    if (profile)
+      this.#messages = Math.min(
+        profile.messagesPerConnection,
+        profile.recipientsPerConnection ?? Number.POSITIVE_INFINITY,
+      );
+    this.where = {
+      mx: target.host,
+      sourceIp: session.info.localAddress,
+      tls: session.info.tls,
+      tlsPolicy: session.info.tlsPolicy,
+    };
+  }
+
+  /** Which relay its connection is counted at, from the first try to its end. */
+  #countAt(relay: RelayState | undefined): void {
+    if (this.relay) this.relay.connections -= 1;
+    this.relay = relay;
+    if (relay) relay.connections += 1;
+  }
+
+  #openHost(target: HostTarget): Promise<OpenOutcome> {
+    const { source } = this.lane;
+    return this.#owner.opener.open({
+      target,
+      tls: this.line.tls,
+      domain: this.#domain,
+      ehloName: source.ehlo,
+      localAddress: source.address || undefined,
     });
   }
 }
+
+const statusOf = ({ reply, tlsUnmet, tlsProblem }: OpenOutcome & { ok: false }): string =>
+  tlsUnmet && tlsProblem ? tlsStatus(tlsProblem) : reply?.status || '4.4.1';
+
+/** An IPv4 address cannot be bound for a connection to an IPv6 one; that is no failure of the source. */
+function sameFamily(hosts: HostTarget[], source: string): HostTarget[] {
+  return source === '' ? hosts : hosts.filter(({ address }) => isIP(address) === isIP(source));
+}
+
+const unreached = (phase: Phase, status: string, text: string, host = ''): OpenFailure => ({
+  phase,
+  host,
+  code: 0,
+  status,
+  text,
+  bindFailed: false,
+  tlsUnmet: false,
+});

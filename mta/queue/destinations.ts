@@ -3,21 +3,23 @@ import { resolveMx } from '../routing/mx.ts';
 import { matchRoute, relayHosts } from '../routing/routes.ts';
 import { decideTls, type TlsDiscovery, type TlsRequirement } from '../routing/tls-policy.ts';
 import type { HostTarget, MxOutcome } from '../routing/types.ts';
-import { profileFor } from '../shaping/profiles.ts';
-import type { Reason, Route, TlsMode, TlsRule } from '../types.ts';
+import type { Profile, Profiles } from '../shaping/profiles.ts';
+import type { Reason, Route, TlsRule } from '../types.ts';
+import { RELAY_CONNECTIONS } from './relays.ts';
 
 /** Everything about a site that its couriers need; `key` is what domains share. */
 export interface SiteSpec {
   key: string;
+  /** undefined: found by MX */
+  routeId: number | undefined;
+  /** the provider's limits and triggers; undefined for a route, where only the relays' own limits hold */
+  profile: Profile | undefined;
   /** in the order to try, new for each connection */
   hosts(): Promise<HostTarget[]>;
   connections: number;
-  messagesPerConnection: number;
   /** messages per second, undefined: no limit (relays, sandbox) */
   ratePerSecond: number | undefined;
   newConnectionsPerMinute: number | undefined;
-  /** for hosts that no route names: `required` where the provider refuses mail in clear; a relay's own word comes first */
-  tls: TlsMode;
 }
 
 export type Destination =
@@ -42,17 +44,16 @@ export type Destination =
 
 /** MX sets are looked up again after this; the resolver caches by itself for as long as the records allow. */
 const SITE_TTL = 5 * 60_000;
-/** Our own relays know their limits; this only bounds how long one connection lives. */
-const RELAY_MESSAGES_PER_CONNECTION = 1000;
-export const RELAY_CONNECTIONS = 20;
 /** Look-ups at a time: a list with 100,000 domains would drown its resolver, and each lost answer makes a domain wait. */
 const LOOKUPS = 100;
 
 export interface DestinationOptions {
   routes: readonly Route[];
   resolver: Resolver;
+  profiles: Profiles;
   /** names and addresses of this machine, so that mail never loops to itself (RFC 5321 §5.1) */
   selfNames: readonly string[];
+  selfAddresses?: readonly string[] | undefined;
   /** ms to wait after a look-up that failed for now */
   probeDelay: number;
   tlsRules?: readonly TlsRule[] | undefined;
@@ -112,19 +113,30 @@ export class Destinations {
     return destination;
   }
 
+  /** Where an order sends it; undefined: there is no such route, or it leads to no relay. */
+  byRouteId(domain: string, id: number): Destination | undefined {
+    const route = this.#options.routes.find((each) => each.id === id);
+    return route?.relay?.length ? this.#byRoute(domain, route) : undefined;
+  }
+
+  /** Look-ups that failed for now are tried again at once. */
+  retryFailed(domain: string): void {
+    if (this.#known.get(domain)?.kind === 'temporary') this.#known.delete(domain);
+  }
+
   #byRoute(domain: string, route: Route): Destination {
     const relay = route.relay ?? [];
     return {
       kind: 'site',
-      provider: profileFor({ domain, mxHosts: [] }).provider,
+      provider: this.#options.profiles.for({ domain, mxHosts: [] }).provider,
       until: Date.now() + SITE_TTL,
       tls: decideTls({ domain, relay, rules: this.#options.tlsRules ?? [] }),
       spec: {
         key: `route:${route.id}`,
+        routeId: route.id,
+        profile: undefined,
         hosts: () => relayHosts(route, this.#options.resolver, Math.random),
         connections: relay.reduce((sum, host) => sum + (host.connections ?? RELAY_CONNECTIONS), 0),
-        tls: 'opportunistic',
-        messagesPerConnection: RELAY_MESSAGES_PER_CONNECTION,
         ratePerSecond: undefined,
         newConnectionsPerMinute: undefined,
       },
@@ -132,11 +144,20 @@ export class Destinations {
   }
 
   async #lookUp(domain: string): Promise<Destination> {
-    const { resolver, selfNames, probeDelay, tlsRules = [], tlsDiscovery } = this.#options;
+    const {
+      resolver,
+      profiles,
+      selfNames,
+      selfAddresses,
+      probeDelay,
+      tlsRules = [],
+      tlsDiscovery,
+    } = this.#options;
     // A route that names the domain may lead to a mail server inside the company; `*` is no such word.
     const route = matchRoute(domain, this.#options.routes);
     const allowPrivate = route !== undefined && route.match !== '*';
-    const resolve = (): Promise<MxOutcome> => resolveMx(domain, resolver, { selfNames, allowPrivate });
+    const resolve = (): Promise<MxOutcome> =>
+      resolveMx(domain, resolver, { selfNames, selfAddresses, allowPrivate });
     const outcome = await resolve().catch(
       (error: unknown): MxOutcome => ({
         kind: 'temporary',
@@ -144,9 +165,9 @@ export class Destinations {
       }),
     );
     if (outcome.kind === 'hosts') {
-      const profile = profileFor({ domain, mxHosts: outcome.mxHosts });
+      const profile = profiles.for({ domain, mxHosts: outcome.mxHosts });
       // A rule comes before what the domain asks for, so nothing needs to be asked then.
-      const asked = matchRoute(domain, tlsRules) ? undefined : await tlsDiscovery?.(domain);
+      const asked = matchRoute(domain, tlsRules) ? undefined : await tlsDiscovery?.(domain, allowPrivate);
       const now = Date.now();
       if (asked?.kind === 'temporary')
         return { ...asked, provider: profile.provider, until: now + probeDelay };
@@ -163,20 +184,20 @@ export class Destinations {
         }),
         spec: {
           key: `mx:${outcome.site}`,
+          routeId: undefined,
+          profile,
           // Equals are shuffled anew for every connection (RFC 5321 §5.1).
           hosts: async () => {
             const again = await resolve();
             return again.kind === 'hosts' ? again.hosts : outcome.hosts;
           },
           connections: profile.connections,
-          tls: profile.tlsRequired ? 'required' : 'opportunistic',
-          messagesPerConnection: profile.messagesPerConnection,
           ratePerSecond: profile.ratePerSecond,
           newConnectionsPerMinute: profile.newConnectionsPerMinute,
         },
       };
     }
-    const { provider } = profileFor({ domain, mxHosts: [] });
+    const { provider } = profiles.for({ domain, mxHosts: [] });
     const now = Date.now();
     return outcome.kind === 'permanent'
       ? { ...outcome, provider, until: now + SITE_TTL }

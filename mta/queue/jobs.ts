@@ -1,9 +1,16 @@
+import { parseAddress } from '../message/address.ts';
 import type { Claims, JobRow } from '../spool/claim.ts';
-import type { DeliveryClass, JobState } from '../types.ts';
+import { DELIVERY_CLASSES, type DeliveryClass, type JobState } from '../types.ts';
 
 export class Job {
   readonly id: number;
   readonly class: DeliveryClass;
+  /** the class's place in the order of who waits for whom, 0 first */
+  readonly rank: number;
+  /** its own IP pool */
+  readonly poolId: number | null;
+  /** A-label, lower case; '' when the sender's address is none */
+  readonly fromDomain: string;
   state: JobState;
   /** buckets of it that are in memory */
   buckets = 0;
@@ -11,6 +18,10 @@ export class Job {
   constructor(row: JobRow) {
     this.id = row.id;
     this.class = row.class;
+    this.rank = DELIVERY_CLASSES.indexOf(row.class);
+    this.poolId = row.poolId;
+    const from = parseAddress(row.fromAddress ?? '');
+    this.fromDomain = from.ok ? from.domain : '';
     this.state = row.state;
   }
 }
@@ -19,6 +30,7 @@ export class Job {
 export class Jobs {
   readonly #claims: Claims;
   readonly #jobs = new Map<number, Job>();
+  #touched = 0;
 
   constructor(claims: Claims) {
     this.#claims = claims;
@@ -37,12 +49,13 @@ export class Jobs {
     return job;
   }
 
-  /** Reads the states again; answers the jobs whose state has changed. */
+  /** Reads the states that were set since the last look; answers the jobs here whose state has changed. */
   refresh(): Job[] {
     const changed: Job[] = [];
-    for (const job of this.#jobs.values()) {
-      const state = this.#claims.job(job.id)?.state ?? 'cancelled';
-      if (state === job.state) continue;
+    for (const { id, state, touched } of this.#claims.jobsSince(this.#touched)) {
+      this.#touched = touched;
+      const job = this.#jobs.get(id);
+      if (!job || job.state === state) continue;
       job.state = state;
       changed.push(job);
     }

@@ -1,25 +1,37 @@
 import { type Gcra, gcra } from '../shaping/rate.ts';
 
+/** ms of events that may come at once: timers are no finer than 1 ms, and one mail for each timer would be the limit otherwise */
+const BURST = 20;
+
 /** A GCRA limit with its state; no limit when `count` is undefined. Times are of a clock that nobody sets back. */
 export class RateLimit {
-  readonly #rule: Gcra | undefined;
+  #rule: Gcra | undefined;
   #state = 0;
 
   /** `count` events per `period` ms */
   constructor(count: number | undefined, period: number) {
-    this.#rule = count === undefined ? undefined : { count, period };
+    this.set(count, period);
+  }
+
+  /** A new limit; what was counted stays counted. */
+  set(count: number | undefined, period: number): void {
+    this.#rule =
+      count === undefined
+        ? undefined
+        : { count, period, burst: Math.max(1, Math.floor((BURST * count) / period)) };
   }
 
   /** ms until the next event conforms, 0: now */
-  wait(now = performance.now()): number {
+  wait(now: number): number {
     if (!this.#rule) return 0;
     const decision = gcra(this.#rule, this.#state, now);
     return decision.allowed ? 0 : decision.retryAt - now;
   }
 
-  take(now = performance.now()): void {
+  take(now: number): void {
     if (!this.#rule) return;
     const decision = gcra(this.#rule, this.#state, now);
-    if (decision.allowed) this.#state = decision.state;
+    // An event that was let through by another limit's burst counts all the same.
+    this.#state = decision.allowed ? decision.state : this.#state + this.#rule.period / this.#rule.count;
   }
 }

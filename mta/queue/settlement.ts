@@ -51,6 +51,8 @@ export interface SettlementInput {
   where?: Where | undefined;
   /** the person was erased: the ledger learns no address */
   erased?: boolean | undefined;
+  /** a deferral's own wait, ms, where the schedule's would be too long */
+  retryIn?: number | undefined;
   retry: RetrySettings;
   now: number;
   /** 0…1, for the retry's jitter */
@@ -59,13 +61,13 @@ export interface SettlementInput {
 
 /** The outcome as it is written: a deferral gets its next time, or becomes a bounce when the mail's time is over. */
 export function settlementOf(input: SettlementInput): Settlement {
-  const { bucket, row, verdict, where = NOWHERE, erased, retry, now, random } = input;
+  const { bucket, row, verdict, where = NOWHERE, erased, retryIn, retry, now, random } = input;
   const attempt = row.attempts + (verdict.kind === 'suppressed' ? 0 : 1);
   let { kind, reason, status, reply } = verdict;
   let retryAt = 0;
   if (kind === 'deferred') {
     const next = nextAttempt(retry, attempt, row.createdAt, now, random);
-    if (next.kind === 'retry') retryAt = next.at;
+    if (next.kind === 'retry') retryAt = retryIn === undefined ? next.at : Math.min(next.at, now + retryIn);
     else {
       // RFC 3463: X.4.7 delivery time expired; the last reply says why.
       kind = 'bounced';

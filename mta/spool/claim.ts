@@ -29,6 +29,9 @@ export interface JobRow {
   ref: string;
   class: DeliveryClass;
   state: JobState;
+  poolId: number | null;
+  /** the content's sender, as typed */
+  fromAddress: string | null;
 }
 
 export const parseMerge = (json: string): MergeValues => JSON.parse(json) as MergeValues;
@@ -41,6 +44,7 @@ export class Claims {
   readonly #row: Statement;
   readonly #nextAt: Statement;
   readonly #job: Statement;
+  readonly #jobs: Statement;
   readonly #content: Statement;
   readonly #stops: Statement;
   readonly #meta: Statement;
@@ -55,13 +59,16 @@ export class Claims {
     this.#due = db
       .prepare('SELECT id FROM queue WHERE bucket_id = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?')
       .pluck();
-    this.#all = db.prepare('SELECT id FROM queue WHERE bucket_id = ? LIMIT ?').pluck();
+    this.#all = db.prepare('SELECT id FROM queue WHERE bucket_id = ? AND id <= ? LIMIT ?').pluck();
     this.#row = db.prepare(
       `SELECT id, bucket_id AS bucketId, attempts, created_at AS createdAt, subscriber_id AS subscriberId, list_id AS listId,
        address, merge FROM queue WHERE id = ?`,
     );
     this.#nextAt = db.prepare('SELECT min(next_at) FROM queue WHERE bucket_id = ? AND next_at > ?').pluck();
-    this.#job = db.prepare('SELECT id, ref, class, state FROM job WHERE id = ?');
+    this.#job = db.prepare(
+      `SELECT id, ref, class, state, pool_id AS poolId, json_extract(content, '$.from.address') AS fromAddress FROM job WHERE id = ?`,
+    );
+    this.#jobs = db.prepare('SELECT id, state, touched FROM job WHERE touched > ? ORDER BY touched');
     this.#content = db.prepare('SELECT content FROM job WHERE id = ?').pluck();
     this.#stops = db.prepare(
       'SELECT address_hash AS addressHash, list_id AS listId, seq, active, erased FROM stop WHERE seq > ? ORDER BY seq',
@@ -92,9 +99,15 @@ export class Claims {
     return this.#rows(this.#due.all(bucketId, now, limit + claimedHere) as number[], limit, claimed);
   }
 
-  /** Up to `limit` rows of the bucket whenever they are due (for a cancel). */
-  any(bucketId: number, limit: number, claimed: ReadonlySet<number>, claimedHere: number): QueueRow[] {
-    return this.#rows(this.#all.all(bucketId, limit + claimedHere) as number[], limit, claimed);
+  /** Up to `limit` rows of the bucket whenever they are due, none newer than the row `through` (for a cancel or an order). */
+  any(
+    bucketId: number,
+    limit: number,
+    claimed: ReadonlySet<number>,
+    claimedHere: number,
+    through: number,
+  ): QueueRow[] {
+    return this.#rows(this.#all.all(bucketId, through, limit + claimedHere) as number[], limit, claimed);
   }
 
   #rows(ids: number[], limit: number, claimed: ReadonlySet<number>): QueueRow[] {
@@ -117,6 +130,11 @@ export class Claims {
     return this.#job.get(id) as JobRow | undefined;
   }
 
+  /** Jobs whose state was set since: `touched` grows with each change. */
+  jobsSince(touched: number): { id: number; state: JobState; touched: number }[] {
+    return this.#jobs.all(touched) as { id: number; state: JobState; touched: number }[];
+  }
+
   /** JSON of the job's `ContentSource` */
   content(jobId: number): string {
     return this.#content.get(jobId) as string;
@@ -129,6 +147,12 @@ export class Claims {
   /** JSON of `DeliverySettings`, null before the first were published. */
   settings(): string | null {
     return this.#meta.get('settings') as string | null;
+  }
+
+  /** epoch ms of the newest ledger row, 0: there is none */
+  latestTime(): number {
+    const at = this.#db.prepare('SELECT at FROM ledger ORDER BY id DESC LIMIT 1').pluck().get();
+    return (at as number | undefined) ?? 0;
   }
 
   stopped(): boolean {

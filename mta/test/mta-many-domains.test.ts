@@ -36,7 +36,7 @@ it('holds none of them while the relay is dead', async () => {
     retry: { first: 600, cap: 600, jitter: 0, giveUp: 3600 },
   });
   const job = harness.send(addresses);
-  await harness.until(() => harness!.status?.lines.some(({ waiting }) => waiting === 'site-dead'));
+  await harness.until(() => harness!.status?.lines.some(({ waiting }) => waiting === 'relay-down'));
   const { at } = harness.status!;
   const status = await harness.until(() => harness!.status!.at > at && harness!.status);
   expect(status!.inFlight).toBe(0);

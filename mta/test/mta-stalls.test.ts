@@ -6,6 +6,7 @@ import { afterEach, expect, it } from 'vitest';
 import { createTokenKey } from '../index.ts';
 import { Dispatcher } from '../queue/dispatcher.ts';
 import { createResolver } from '../routing/dns.ts';
+import { createSecureResolver } from '../routing/dns-secure.ts';
 import { openSpool, openSpoolDb } from '../spool/open.ts';
 import { type MtaHarness, relayTo, startMta } from './mta-harness.ts';
 import { type ObedientPeer, startObedientPeer } from './obedient-peer.ts';
@@ -61,7 +62,7 @@ it('tries deferred mail again while one of the same domain still awaits its repl
     ],
   ]);
   harness = await startMta({
-    routes: relayTo(peer.port, { connections: 2 }),
+    routes: relayTo(peer.port, { connections: 3 }),
     retry: { first: 4, cap: 4, jitter: 0, giveUp: 3600 },
   });
   await harness.until(() => harness!.status !== undefined);
@@ -130,6 +131,7 @@ it('keeps outcomes while the disk is full, takes nothing more, and goes on with 
   const dispatcher = new Dispatcher({
     db,
     resolver: createResolver({ servers: ['127.0.0.1:9'] }),
+    secureResolver: createSecureResolver({ servers: ['127.0.0.1:9'] }),
     sandboxPort: 9,
     onSettled: told,
     onError: () => {

@@ -1,47 +1,73 @@
 /** One connection against a scripted server, without the rest of the MTA: what TLS it insists on, and which host it takes. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { Courier, type CourierOwner, type OpenFailure } from '../queue/courier.ts';
-import { Destinations, type SiteSpec } from '../queue/destinations.ts';
+import { Destinations } from '../queue/destinations.ts';
+import type { Lane } from '../queue/lane.ts';
+import { LaneSources } from '../queue/lane-sources.ts';
+import { Relays } from '../queue/relays.ts';
+import { SessionOpener } from '../queue/session-opener.ts';
 import { Site } from '../queue/site.ts';
 import type { Resolver } from '../routing/dns.ts';
+import { decideTls } from '../routing/tls-policy.ts';
 import type { HostTarget } from '../routing/types.ts';
-import type { Route } from '../types.ts';
+import { createProfiles } from '../shaping/profiles.ts';
+import type { Route, TlsMode } from '../types.ts';
 import { type Peer, startPeer } from './peer.ts';
 
 let peer: Peer | undefined;
 afterEach(() => peer?.stop());
 
-function siteTo(hosts: HostTarget[], more: Partial<SiteSpec> = {}): Site {
-  return new Site({
-    key: 'test',
-    hosts: async () => hosts,
-    connections: 10,
-    messagesPerConnection: 10,
-    ratePerSecond: undefined,
-    newConnectionsPerMinute: undefined,
-    tls: 'opportunistic',
-    ...more,
-  });
+const opener = new SessionOpener({ record: () => {} });
+const plain = (mode: TlsMode) => decideTls({ domain: 'example.com', rules: [{ match: '*', mode }] });
+
+/** A site with one lane, whose relays are counted as a route's are. */
+function siteTo(hosts: HostTarget[]): Lane {
+  const relays = new Relays();
+  const site = new Site(
+    {
+      key: 'test',
+      routeId: 1,
+      profile: undefined,
+      hosts: async () => hosts,
+      connections: 10,
+      ratePerSecond: undefined,
+      newConnectionsPerMinute: undefined,
+    },
+    {
+      cap: () => undefined,
+      warming: () => undefined,
+      throttle: () => {},
+      relay: (id, host) => relays.of(id, host),
+      relaysDown: () => false,
+    },
+  );
+  const sources = new LaneSources();
+  sources.apply([], 'me.test');
+  site.group(sources.outlet(undefined), plain('opportunistic'));
+  return site.lanes.get('')!;
 }
 
 /** Opens one connection that has nothing to send. */
-async function open(site: Site): Promise<{ failure?: OpenFailure; courier: Courier }> {
+async function open(
+  lane: Lane,
+  mode: TlsMode = 'opportunistic',
+): Promise<{ failure?: OpenFailure; courier: Courier }> {
   const failures: OpenFailure[] = [];
   const owner: CourierOwner = {
-    ehloName: 'me.test',
-    tlsFailures: new Set(),
+    opener,
     take: () => undefined,
     compose: () => Promise.reject(new Error('nothing to compose')),
+    composed: () => true,
     mayStillGo: () => true,
     giveBack: () => {},
     composeFailed: () => {},
     sent: () => {},
     opened: () => {},
     openFailed: (_, failure) => failures.push(failure),
-    ended: (ended) => site.couriers.delete(ended),
+    ended: (ended) => lane.couriers.delete(ended),
   };
-  const courier = new Courier(site, owner);
-  site.couriers.add(courier);
+  const courier = new Courier(lane.line(plain(mode)), 'example.com', owner);
+  lane.couriers.add(courier);
   await courier.start();
   return failures[0] ? { failure: failures[0], courier } : { courier };
 }
@@ -57,8 +83,8 @@ const at = (port: number, relay?: HostTarget['relay']): HostTarget => ({
 describe('TLS', () => {
   it('never speaks of mail in clear to a provider that requires it', async () => {
     peer = await startPeer([CLEAR]);
-    const { failure } = await open(siteTo([at(peer.port)], { tls: 'required' }));
-    expect(failure).toMatchObject({ phase: 'starttls', text: expect.stringContaining('requires TLS') });
+    const { failure } = await open(siteTo([at(peer.port)]), 'required');
+    expect(failure).toMatchObject({ phase: 'starttls', text: expect.stringContaining('TLS is required') });
     await peer.done;
     expect(peer.lines.some((line) => line.startsWith('MAIL'))).toBe(false);
   });
@@ -66,7 +92,7 @@ describe('TLS', () => {
   it("follows a relay's own setting first", async () => {
     peer = await startPeer([CLEAR]);
     const relay = { host: 'mx.test', port: peer.port, tls: 'none' as const };
-    const { failure, courier } = await open(siteTo([at(peer.port, relay)], { tls: 'required' }));
+    const { failure, courier } = await open(siteTo([at(peer.port, relay)]), 'required');
     expect(failure).toBeUndefined();
     courier.stop();
     await peer.done;
@@ -97,9 +123,15 @@ describe('the TLS that a domain gets', () => {
     ['other.test', [], 'opportunistic'],
     ['gmail.com', [relay], 'opportunistic'],
   ])('%s by %j: %s', async (domain, routes, tls) => {
-    const destinations = new Destinations({ routes, resolver, selfNames: [], probeDelay: 1000 });
+    const destinations = new Destinations({
+      routes,
+      resolver,
+      profiles: createProfiles(),
+      selfNames: [],
+      probeDelay: 1000,
+    });
     const found = destinations.peek(domain, Date.now()) ?? (await destinations.find(domain, false));
-    expect(found).toMatchObject({ kind: 'site', spec: { tls } });
+    expect(found).toMatchObject({ kind: 'site', tls: { mode: tls } });
   });
 });
 
@@ -116,7 +148,13 @@ it('asks about 100 domains at a time, and about single mail at once', async () =
       return { kind: 'nxdomain' };
     },
   });
-  const destinations = new Destinations({ routes: [], resolver, selfNames: [], probeDelay: 1000 });
+  const destinations = new Destinations({
+    routes: [],
+    resolver,
+    profiles: createProfiles(),
+    selfNames: [],
+    probeDelay: 1000,
+  });
   const all = Array.from({ length: 1000 }, (_, n) => destinations.find(`d${n}.test`, false));
   await Promise.resolve();
   expect(most).toBe(100);
@@ -134,23 +172,23 @@ it('goes on to the next relay host, and remembers which one did not answer', asy
   peer = await startPeer([CLEAR, CLEAR]);
   const gone = await startPeer([]);
   await gone.stop();
-  const site = siteTo([
+  const lane = siteTo([
     at(gone.port, { host: 'a', port: 1, tls: 'none' }),
     at(peer.port, { host: 'b', port: 2, tls: 'none' }),
   ]);
-  const first = await open(site);
+  const first = await open(lane);
   expect(first.failure).toBeUndefined();
   expect(first.courier.host?.port).toBe(peer.port);
-  expect(site.inOrder(await site.spec.hosts()).map(({ port }) => port)).toEqual([peer.port, gone.port]);
+  expect(lane.inOrder(await lane.site.spec.hosts()).map(({ port }) => port)).toEqual([peer.port, gone.port]);
   first.courier.stop();
 });
 
 it('keeps the connection limit of each relay host', async () => {
   peer = await startPeer([CLEAR, CLEAR]);
   const one = { host: 'a', port: peer.port, tls: 'none' as const, connections: 1 };
-  const site = siteTo([at(peer.port, one)]);
-  const first = await open(site);
-  const second = await open(site);
+  const lane = siteTo([at(peer.port, one)]);
+  const first = await open(lane);
+  const second = await open(lane);
   expect(first.failure).toBeUndefined();
   expect(second.failure).toMatchObject({ status: '4.4.5' });
   expect(peer.connections).toBe(1);

@@ -61,7 +61,10 @@ describe('a settlement', () => {
       ms: 12,
     };
     expect(
-      row({ verdict, where: { mx: 'mx.example.com', sourceIp: '192.0.2.1', tls: 'TLSv1.3 X' } }),
+      row({
+        verdict,
+        where: { mx: 'mx.example.com', sourceIp: '192.0.2.1', tls: 'TLSv1.3 X', tlsPolicy: 'required' },
+      }),
     ).toEqual({
       at: CREATED,
       kind: 'delivered',
@@ -81,6 +84,7 @@ describe('a settlement', () => {
       mx: 'mx.example.com',
       sourceIp: '192.0.2.1',
       tls: 'TLSv1.3 X',
+      tlsPolicy: 'required',
       ms: 12,
       link: -1,
       ip: '',

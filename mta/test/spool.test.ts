@@ -43,8 +43,12 @@ afterEach(() => {
 function settlement(claims: Claims, id: number, kind: LedgerKind, attempts = 0): Settlement {
   const bucket = claims
     .bucketsSince(-1)
-    .find((each) => claims.any(each.id, 1000, new Set(), 0).some((row) => row.id === id))!;
-  const row = claims.any(bucket.id, 1000, new Set(), 0).find((each) => each.id === id)!;
+    .find((each) =>
+      claims.any(each.id, 1000, new Set(), 0, Number.MAX_SAFE_INTEGER).some((row) => row.id === id),
+    )!;
+  const row = claims
+    .any(bucket.id, 1000, new Set(), 0, Number.MAX_SAFE_INTEGER)
+    .find((each) => each.id === id)!;
   return {
     bucketId: bucket.id,
     attempts,

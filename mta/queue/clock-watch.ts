@@ -1,0 +1,31 @@
+/** ms: smaller corrections are a time service's daily work */
+const TOLERANCE = 60_000;
+
+/** Notices that the system's clock was set back: times that were written before lie in the future until it has caught up. */
+export class ClockWatch {
+  /** epoch ms, the latest that was seen or written */
+  #latest: number;
+  /** what the clock would say */
+  #offset: number;
+  setBack: { since: number; by: number } | undefined;
+
+  /** `latest`: the newest time in the spool, 0: none; `wall` in epoch ms, `monotonic` of a clock that nobody sets */
+  constructor(latest: number, wall: number, monotonic: number) {
+    this.#latest = latest;
+    this.#offset = Math.max(wall, latest) - monotonic;
+  }
+
+  tick(wall: number, monotonic: number): void {
+    const by = monotonic + this.#offset - wall;
+    if (!this.setBack && by > TOLERANCE) this.setBack = { since: wall, by };
+    if (wall >= this.#latest) {
+      this.#latest = wall;
+      // What was lost is made up for: the new time is the time.
+      if (this.setBack) {
+        this.setBack = undefined;
+        this.#offset = wall - monotonic;
+      }
+    }
+    if (!this.setBack) this.#offset = Math.max(this.#offset, wall - monotonic);
+  }
+}

@@ -1,0 +1,80 @@
+import type { TlsRequirement } from '../routing/tls-policy.ts';
+import { DELIVERY_CLASSES } from '../types.ts';
+import type { Bucket } from './bucket.ts';
+import type { Lane } from './lane.ts';
+import type { Site } from './site.ts';
+import { Turns } from './turns.ts';
+
+/** Place of a class in the order of who waits for whom; what comes before it is urgent. */
+export const BULK = DELIVERY_CLASSES.indexOf('bulk');
+
+/** A lane that the group's mail may leave by, with its share of it. */
+export interface Share {
+  lane: Lane;
+  weight: number;
+}
+
+/** The buckets of a site that need the same of a connection: a source of this pool, and this TLS. */
+export class Group {
+  readonly key: string;
+  readonly site: Site;
+  readonly tls: TlsRequirement;
+  readonly shares: readonly Share[];
+  /** buckets that may have due mail, by the class's rank; made when the first comes, as there may be 100,000 sites */
+  readonly #turns: (Turns | undefined)[] = [undefined, undefined, undefined];
+
+  constructor(key: string, site: Site, tls: TlsRequirement, shares: readonly Share[]) {
+    this.key = key;
+    this.site = site;
+    this.tls = tls;
+    this.shares = shares;
+  }
+
+  add(bucket: Bucket): void {
+    const { rank } = bucket.job;
+    let turns = this.#turns[rank];
+    if (!turns) {
+      turns = new Turns();
+      this.#turns[rank] = turns;
+    }
+    turns.add(bucket);
+  }
+
+  remove(bucket: Bucket): void {
+    this.#turns[bucket.job.rank]?.remove(bucket);
+  }
+
+  has(bucket: Bucket): boolean {
+    return this.#turns[bucket.job.rank]?.has(bucket) ?? false;
+  }
+
+  /** The next bucket of a class. */
+  next(rank: number): Bucket | undefined {
+    return this.#turns[rank]?.next();
+  }
+
+  hasWork(rank: number): boolean {
+    const turns = this.#turns[rank];
+    return turns !== undefined && !turns.empty;
+  }
+
+  get busy(): boolean {
+    return this.hasWork(BULK) || this.urgent;
+  }
+
+  /** Mail that comes before bulk mail waits. */
+  get urgent(): boolean {
+    for (let rank = 0; rank < BULK; rank += 1) if (this.hasWork(rank)) return true;
+    return false;
+  }
+
+  /** a recipient domain that waits here, '' without one */
+  get sample(): string {
+    for (const { domain } of this) return domain;
+    return '';
+  }
+
+  *[Symbol.iterator](): Iterator<Bucket> {
+    for (const turns of this.#turns) if (turns) yield* turns;
+  }
+}

@@ -1,0 +1,392 @@
+import type { TlsRequirement } from '../routing/tls-policy.ts';
+import type { HostTarget } from '../routing/types.ts';
+import type { WarmUpCounter } from '../routing/warm-up.ts';
+import type { Profile } from '../shaping/profiles.ts';
+import { quietUntil } from '../shaping/quiet.ts';
+import type { LaneThrottle } from '../shaping/throttles.ts';
+import type { WaitReason } from '../types.ts';
+import type { Bucket } from './bucket.ts';
+import type { Cap } from './cap.ts';
+import * as concurrency from './concurrency.ts';
+import type { Courier } from './courier.ts';
+import { BULK, type Group } from './group.ts';
+import { LaneStats } from './lane-stats.ts';
+import { RateLimit } from './rate-limit.ts';
+import type { Site } from './site.ts';
+import type { Throughput } from './throughput.ts';
+
+/** New connections that are being opened at the same time while others are open; the first one goes alone. */
+const OPENING = 2;
+/** ms without a new connection after a refused one, while others still work */
+const CONNECT_PAUSE = 10_000;
+/** ms of pause after the first connection that was of no use; doubles with each that follows */
+const FRUITLESS_PAUSE = 1000;
+const FRUITLESS_PAUSE_MAX = 300_000;
+/** ms that a host which did not answer is tried after all others */
+const HOST_DOWN = 60_000;
+const MINUTE = 60_000;
+
+/** An address that mail leaves by; one object for all lanes. */
+export interface LaneSource {
+  /** '': the system chooses */
+  readonly address: string;
+  readonly ehlo: string;
+  /** it cannot be bound */
+  readonly failed: boolean;
+  /** an operator's order */
+  readonly paused: boolean;
+  readonly throughput: Throughput;
+}
+
+/** The part of a lane that one TLS requirement has: the groups whose mail its connections may carry. */
+export class Line {
+  readonly lane: Lane;
+  readonly tls: TlsRequirement;
+  readonly groups: Group[] = [];
+  /** TLS as required could not be had, so nothing is tried until then; mail with other requirements is not concerned */
+  deadUntil = 0;
+  #turn = 0;
+
+  constructor(lane: Lane, tls: TlsRequirement) {
+    this.lane = lane;
+    this.tls = tls;
+  }
+
+  /** The next bucket in turn: class before class, in a class group after group. `last`: the rank of the last class that may. */
+  next(last: number): Bucket | undefined {
+    const { groups } = this;
+    for (let rank = 0; rank <= last; rank += 1)
+      for (let n = 0; n < groups.length; n += 1) {
+        if (this.#turn >= groups.length) this.#turn = 0;
+        const bucket = groups[this.#turn]!.next(rank);
+        this.#turn += 1;
+        if (bucket) return bucket;
+      }
+    return undefined;
+  }
+
+  get urgent(): boolean {
+    for (const group of this.groups) if (group.urgent) return true;
+    return false;
+  }
+}
+
+/**
+ * A site over one source: what limits hold for. Waits are measured with the monotonic clock, so that setting the system's clock neither
+ * stalls a lane nor floods a site.
+ */
+export class Lane {
+  readonly site: Site;
+  readonly source: LaneSource;
+  readonly couriers = new Set<Courier>();
+  readonly lines = new Map<string, Line>();
+  readonly stats: LaneStats;
+  /** over the provider's sites, or the route's sources */
+  cap: Cap | undefined;
+  /** a new source's daily cap at this provider */
+  warming: WarmUpCounter | undefined;
+  /** mails taken and not yet settled or given back */
+  carrying = 0;
+  /** what the servers' replies have brought about, while it holds */
+  #throttle: LaneThrottle | undefined;
+  #suspended = false;
+  /** how many connections it may have now; a fraction grows to the next whole one */
+  allowed = concurrency.START;
+  /** connections fail, so nothing is tried until then but one probe after it */
+  #deadUntil = 0;
+  #connectAfter = 0;
+  /** connections one after the other that ended before one mail had its verdict */
+  #fruitless = 0;
+  /** the lane that it replaces, while connections of that still finish what they had */
+  #before: Lane | undefined;
+  #hostsDown: Map<string, number> | undefined;
+  #wake: NodeJS.Timeout | undefined;
+  readonly #rate: RateLimit;
+  readonly #connects: RateLimit;
+  #slow: RateLimit | undefined;
+  #quietChecked = 0;
+  #quietUntil: number | null = null;
+
+  constructor(
+    site: Site,
+    source: LaneSource,
+    more: { cap?: Cap | undefined; warming?: WarmUpCounter | undefined; before?: Lane | undefined },
+  ) {
+    this.site = site;
+    this.source = source;
+    const { before } = more;
+    this.stats = before?.stats ?? new LaneStats();
+    this.#rate = before ? before.#rate : new RateLimit(undefined, 1000);
+    this.#connects = before ? before.#connects : new RateLimit(undefined, MINUTE);
+    this.follow(more.cap, more.warming);
+    if (!before) return;
+    // What was learnt about the servers is still true.
+    if (before.couriers.size > 0) this.#before = before;
+    this.allowed = before.allowed;
+    this.#fruitless = before.#fruitless;
+    this.#connectAfter = before.#connectAfter;
+    this.#deadUntil = before.#deadUntil;
+    this.#hostsDown = before.#hostsDown;
+  }
+
+  /** The site's limits are new. */
+  follow(cap: Cap | undefined, warming: WarmUpCounter | undefined): void {
+    this.cap = cap;
+    this.warming = warming;
+    this.#rate.set(this.site.spec.ratePerSecond, 1000);
+    this.#connects.set(this.site.spec.newConnectionsPerMinute, MINUTE);
+  }
+
+  get profile(): Profile | undefined {
+    return this.site.spec.profile;
+  }
+
+  /** Made when the first mail with that requirement comes. */
+  line(tls: TlsRequirement): Line {
+    let line = this.lines.get(tls.key);
+    if (!line) {
+      line = new Line(this, tls);
+      this.lines.set(tls.key, line);
+    }
+    return line;
+  }
+
+  // ---- mails on open connections
+
+  /** ms until a mail may leave, Infinity: nobody knows, 0: now. Told to every courier that asks for work, so it must be cheap. */
+  mailWait(now: number): number {
+    if (!this.mayCarry || this.warming?.full) return Number.POSITIVE_INFINITY;
+    const { cap } = this;
+    let wait = this.#rate.wait(now);
+    if (cap) wait = Math.max(wait, cap.rate.wait(now));
+    if (this.#slow) wait = Math.max(wait, this.#slow.wait(now));
+    return wait;
+  }
+
+  /** Also mail that is composed already must not leave while it may not. */
+  get mayCarry(): boolean {
+    return !this.#suspended && !this.source.paused && !this.source.failed;
+  }
+
+  countMail(now: number): void {
+    this.#rate.take(now);
+    this.cap?.rate.take(now);
+    this.#slow?.take(now);
+    this.site.countMail(this.source.address);
+    this.carrying += 1;
+    if (this.warming) this.warming.carrying += 1;
+  }
+
+  /** The mail was settled or given back. */
+  mailDone(): void {
+    this.carrying -= 1;
+    if (this.warming) this.warming.carrying -= 1;
+  }
+
+  /** The rank of the last class that may send now: bulk mail keeps the quiet minutes around the full hour. */
+  lastRank(wall: number): number {
+    return this.quietUntil(wall) === null ? BULK : BULK - 1;
+  }
+
+  quietUntil(wall: number): number | null {
+    if (!this.profile?.avoidTopOfHour) return null;
+    if (Math.abs(wall - this.#quietChecked) >= 1000) {
+      this.#quietChecked = wall;
+      this.#quietUntil = quietUntil(wall, `${this.site.spec.key} ${this.source.address}`);
+    }
+    return this.#quietUntil;
+  }
+
+  get throttle(): LaneThrottle | undefined {
+    return this.#throttle;
+  }
+
+  /** Something has changed: undefined when nothing holds. `wall`: epoch ms. */
+  throttled(throttle: LaneThrottle | undefined, wall: number): void {
+    this.#throttle = throttle;
+    this.#suspended = throttle !== undefined && throttle.suspendedUntil > wall;
+    if (throttle?.perMinute === undefined) this.#slow = undefined;
+    else if (this.#slow) this.#slow.set(throttle.perMinute, MINUTE);
+    else this.#slow = new RateLimit(throttle.perMinute, MINUTE);
+  }
+
+  // ---- connections
+
+  get connectionsLimit(): number {
+    return Math.max(
+      1,
+      Math.min(this.site.spec.connections, this.#throttle?.connections ?? Number.POSITIVE_INFINITY),
+    );
+  }
+
+  /** Why the group's mail gets no (further) connection here now; undefined: it may have one. */
+  block(line: Line, urgent: boolean, now: number, wall: number): WaitReason | undefined {
+    return this.closed(line, now) ?? this.#held(urgent, now, wall) ?? this.#full(urgent, now);
+  }
+
+  /** Nothing can leave by it at all. */
+  closed(line: Line, now: number): WaitReason | undefined {
+    const { source } = this;
+    if (source.failed) return 'source-failed';
+    if (source.paused) return 'paused-by-operator';
+    if (this.#suspended) return 'suspended';
+    if (now < this.#deadUntil || now < line.deadUntil)
+      return this.site.relaysDown ? 'relay-down' : 'site-dead';
+    return undefined;
+  }
+
+  /** It works, and mail has to wait for its turn by a limit. */
+  #held(urgent: boolean, now: number, wall: number): WaitReason | undefined {
+    if (this.warming?.full) return 'warm-up';
+    if (!urgent && this.quietUntil(wall) !== null) return 'quiet-minutes';
+    // Another connection would only wait, too.
+    if (this.couriers.size > 0 && this.mailWait(now) > 0) return this.rateReason(now);
+    return undefined;
+  }
+
+  #full(urgent: boolean, now: number): WaitReason | undefined {
+    let opening = 0;
+    for (const courier of this.couriers) if (courier.opening) opening += 1;
+    // Servers that have not answered yet (or were dead) get one connection, not a crowd.
+    if (opening >= (this.couriers.size > opening ? OPENING : 1)) return 'connecting';
+    if (now < this.#connectAfter) return this.#fruitless > 0 ? 'site-dead' : 'connection-limit';
+    const used = this.couriers.size + (this.#before?.couriers.size ?? 0);
+    const limit = this.connectionsLimit;
+    const slots = concurrency.slots(this.allowed, limit);
+    if (used >= (urgent ? slots.urgent : slots.bulk))
+      return !urgent && used < limit && used === limit - 1 ? 'reserved' : 'connection-limit';
+    const { cap } = this;
+    if (cap) {
+      const free = cap.connections - cap.couriers.size;
+      if (free <= 0) return cap.reason;
+      if (free === 1 && !urgent && cap.connections >= 2) return 'reserved';
+    }
+    return this.#connects.wait(now) > 0 ? 'connect-rate' : undefined;
+  }
+
+  rateReason(now: number): WaitReason {
+    if (this.#slow && this.#slow.wait(now) > 0) return 'slowed';
+    return this.cap && this.cap.rate.wait(now) > this.#rate.wait(now) ? 'provider-limit' : 'rate-limit';
+  }
+
+  /** All connections that it may have at most are busy. */
+  atLimit(urgent: boolean): boolean {
+    const { bulk, urgent: most } = concurrency.slots(this.connectionsLimit, this.connectionsLimit);
+    return this.couriers.size >= (urgent ? most : bulk);
+  }
+
+  /** Mails per second as the profile and the back-off have it, null: no limit */
+  get ratePerSecond(): number | null {
+    const slow = this.#throttle?.perMinute;
+    const { ratePerSecond } = this.site.spec;
+    if (slow === undefined) return ratePerSecond ?? null;
+    return Math.min(ratePerSecond ?? Number.POSITIVE_INFINITY, slow / 60);
+  }
+
+  /** More connections than bulk mail may have: the one that was opened for urgent mail is kept for it. */
+  get beyondBulk(): boolean {
+    const { cap } = this;
+    return (
+      this.couriers.size > concurrency.slots(this.allowed, this.connectionsLimit).bulk ||
+      (cap !== undefined && cap.connections >= 2 && cap.couriers.size >= cap.connections)
+    );
+  }
+
+  countConnect(now: number): void {
+    this.#connects.take(now);
+    if (this.#before?.couriers.size === 0) this.#before = undefined;
+  }
+
+  /** ms until the wait for this reason is over, as far as the lane itself knows. */
+  waitOf(reason: WaitReason, line: Line, now: number): number | undefined {
+    switch (reason) {
+      case 'site-dead':
+      case 'relay-down':
+        return Math.max(this.#deadUntil, line.deadUntil, this.#connectAfter) - now;
+      case 'connect-rate':
+        return this.#connects.wait(now);
+      default:
+        return undefined;
+    }
+  }
+
+  // ---- what is learnt
+
+  /** A server has given a mail its verdict, whatever it was. */
+  answered(): void {
+    this.#fruitless = 0;
+  }
+
+  succeeded(): void {
+    this.allowed = concurrency.afterSuccess(this.allowed, this.connectionsLimit);
+  }
+
+  refused(): void {
+    this.allowed = concurrency.afterRefusal(this.allowed);
+  }
+
+  connected(line: Line): void {
+    this.#deadUntil = 0;
+    line.deadUntil = 0;
+  }
+
+  /** No host can be reached: a probe after `ms`. */
+  died(ms: number): void {
+    this.#deadUntil = performance.now() + ms;
+  }
+
+  /** The servers were reached, but not with the TLS that this line's mail asks for. */
+  lineDied(line: Line, ms: number): void {
+    line.deadUntil = performance.now() + ms;
+  }
+
+  /** An operator wants it tried again at once. */
+  revive(): void {
+    this.#deadUntil = 0;
+    this.#connectAfter = 0;
+    this.#fruitless = 0;
+    this.#hostsDown = undefined;
+    for (const line of this.lines.values()) line.deadUntil = 0;
+  }
+
+  /** A connection failed while others work: it was one too many. */
+  pauseConnecting(): void {
+    this.#connectAfter = performance.now() + CONNECT_PAUSE;
+  }
+
+  /** A connection ended before any mail had its verdict: each has cost a mail an attempt, so the next ones come slower. */
+  wasFruitless(): void {
+    const pause = Math.min(FRUITLESS_PAUSE * 2 ** Math.min(this.#fruitless, 20), FRUITLESS_PAUSE_MAX);
+    this.#fruitless += 1;
+    this.#connectAfter = performance.now() + pause;
+  }
+
+  /** The hosts in the order to try: as given, but those that did not answer lately last. */
+  inOrder(hosts: readonly HostTarget[]): HostTarget[] {
+    if (!this.#hostsDown) return [...hosts];
+    const now = performance.now();
+    const down = (host: HostTarget): boolean => (this.#hostsDown!.get(nameOf(host)) ?? 0) > now;
+    return [...hosts.filter((host) => !down(host)), ...hosts.filter(down)];
+  }
+
+  hostAnswered(host: HostTarget): void {
+    this.#hostsDown?.delete(nameOf(host));
+  }
+
+  hostFailed(host: HostTarget): void {
+    this.#hostsDown ??= new Map();
+    this.#hostsDown.set(nameOf(host), performance.now() + HOST_DOWN);
+  }
+
+  /** Calls back once after `ms`, however often it is asked meanwhile. */
+  wakeIn(ms: number, run: () => void): void {
+    // Nobody knows when: whoever ends the wait wakes it.
+    if (ms === Number.POSITIVE_INFINITY) return;
+    this.#wake ??= setTimeout(() => {
+      this.#wake = undefined;
+      run();
+    }, ms);
+  }
+}
+
+const nameOf = (host: HostTarget): string => `${host.address} ${host.port}`;

@@ -1,0 +1,226 @@
+import type { HostTarget } from '../routing/types.ts';
+import type { Route } from '../types.ts';
+import type { Bucket } from './bucket.ts';
+import { Cap } from './cap.ts';
+import { Courier, type CourierOwner } from './courier.ts';
+import type { SiteSpec } from './destinations.ts';
+import type { Gate } from './gate.ts';
+import type { Group } from './group.ts';
+import type { Lane, LaneSource } from './lane.ts';
+import { type RelayState, Relays } from './relays.ts';
+import type { Shaping } from './shaping.ts';
+import { Site, type SiteWorld } from './site.ts';
+
+/** Sites, what they share, and their connections: opens those that are needed and gives them work. */
+export class Outlets implements SiteWorld {
+  readonly sites = new Map<string, Site>();
+  /** all connections, also of sites of before the settings changed */
+  readonly couriers = new Set<Courier>();
+  readonly relays = new Relays();
+  readonly #gate: Gate;
+  readonly #shaping: Shaping;
+  readonly #owner: CourierOwner;
+  /** sites of before the settings changed: the new ones take over what they have learnt */
+  #before = new Map<string, Site>();
+  readonly #caps = new Map<string, Cap>();
+  /** sites that may have work; those without are found out at the next tick */
+  readonly #working = new Set<Site>();
+  readonly #dirty = new Set<Site>();
+  #scheduled = false;
+  #onEnd: (() => void) | undefined;
+
+  constructor(gate: Gate, shaping: Shaping, owner: CourierOwner) {
+    this.#gate = gate;
+    this.#shaping = shaping;
+    this.#owner = owner;
+  }
+
+  /** The site of a destination. */
+  site(spec: SiteSpec): Site {
+    let site = this.sites.get(spec.key);
+    if (site) site.update(spec);
+    else {
+      site = new Site(spec, this, this.#before.get(spec.key));
+      this.sites.set(spec.key, site);
+    }
+    return site;
+  }
+
+  /** Puts a bucket into this group's line and takes it out of any other. */
+  enter(bucket: Bucket, group: Group): void {
+    if (bucket.group !== group) {
+      bucket.group?.remove(bucket);
+      bucket.group = group;
+    }
+    group.site.add(bucket);
+    this.#working.add(group.site);
+    this.pumpSoon(group.site);
+  }
+
+  /** Does this site still stand, or was it replaced? */
+  stands(site: Site): boolean {
+    return this.sites.get(site.spec.key) === site;
+  }
+
+  /** The settings have changed: everything is found anew, and connections end after what they have in flight. */
+  reset(routes: readonly Route[]): void {
+    this.#before = new Map(this.sites);
+    this.sites.clear();
+    this.#working.clear();
+    this.relays.apply(routes);
+    this.stopAll();
+  }
+
+  stopAll(): void {
+    for (const courier of [...this.couriers]) courier.stop();
+  }
+
+  /** Ends what leaves by it. */
+  stopSource(address: string): void {
+    for (const courier of [...this.couriers]) if (courier.lane.source.address === address) courier.stop();
+  }
+
+  /** All connections end after what they have in flight, after `timeout` ms at once. Resolves when none is left. */
+  async drain(timeout: number): Promise<void> {
+    this.stopAll();
+    if (this.couriers.size === 0) return;
+    const timer = setTimeout(() => {
+      for (const courier of [...this.couriers]) courier.destroy();
+    }, timeout);
+    await new Promise<void>((resolve) => {
+      this.#onEnd = resolve;
+    });
+    clearTimeout(timer);
+  }
+
+  /** Called ten times a second: sites with work whose wait may be over. */
+  tick(): void {
+    for (const site of this.#working) {
+      if (site.hasWork) this.pumpSoon(site);
+      else this.#working.delete(site);
+    }
+  }
+
+  /** Forgets sites that nobody has needed for a while, with what they had learnt. */
+  tidy(): void {
+    this.#before.clear();
+    for (const [key, site] of this.sites) if (site.forgettable) this.sites.delete(key);
+  }
+
+  *lanes(): Generator<Lane> {
+    for (const site of this.sites.values()) yield* site.lanes.values();
+  }
+
+  /** Gives the site's connections work and opens more; once per turn of the event loop however often it is asked. */
+  pumpSoon(site: Site): void {
+    this.#dirty.add(site);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      const sites = [...this.#dirty];
+      this.#dirty.clear();
+      for (const each of sites) this.#pump(each);
+    });
+  }
+
+  #pump(site: Site): void {
+    if (!this.#gate.open || !this.stands(site)) return;
+    for (const lane of site.lanes.values()) for (const courier of lane.couriers) courier.pump();
+    if (!site.hasWork) return;
+    const now = performance.now();
+    const wall = Date.now();
+    for (const group of site.groupsInTurn()) {
+      const lane = site.laneFor(group, now, wall);
+      if (lane) this.#connect(lane, group, now);
+      else this.#makeRoom(group);
+    }
+  }
+
+  #connect(lane: Lane, group: Group, now: number): void {
+    lane.countConnect(now);
+    const courier = new Courier(lane.line(group.tls), group.sample, this.#owner);
+    lane.couriers.add(courier);
+    courier.cap = lane.cap;
+    lane.cap?.couriers.add(courier);
+    courier.forUrgent = lane.beyondBulk;
+    this.couriers.add(courier);
+    void courier.start();
+  }
+
+  /** An idle connection that cannot carry the group's mail gives up its slot when the group has none. */
+  #makeRoom(group: Group): void {
+    for (const { lane } of group.shares)
+      for (const courier of lane.couriers) if (courier.line.tls.key === group.tls.key) return;
+    for (const { lane } of group.shares) {
+      lane.cap?.waiting.add(group.site);
+      for (const courier of lane.cap?.couriers ?? lane.couriers)
+        if (courier.idle) {
+          courier.stop();
+          return;
+        }
+    }
+  }
+
+  /** The connection is gone. */
+  ended(courier: Courier): void {
+    const { lane, cap } = courier;
+    this.couriers.delete(courier);
+    lane.couriers.delete(courier);
+    if (cap) {
+      cap.couriers.delete(courier);
+      for (const site of cap.waiting) this.pumpSoon(site);
+      cap.waiting.clear();
+    }
+    // The outcomes of its mails are on their way to it: they are microtasks of before.
+    queueMicrotask(() => {
+      if (courier.fruitless) lane.wasFruitless();
+    });
+    if (this.couriers.size === 0) this.#onEnd?.();
+    // Its site may have been replaced by one that waits for the slot.
+    const site = this.sites.get(lane.site.spec.key);
+    if (site) this.pumpSoon(site);
+  }
+
+  // ---- what sites ask for (SiteWorld)
+
+  cap(spec: SiteSpec): Cap | undefined {
+    const { profile } = spec;
+    if (profile) {
+      if (!profile.providerWide) return undefined;
+      return this.#cap(
+        `provider ${profile.provider}`,
+        'provider-limit',
+        profile.connections,
+        profile.ratePerSecond,
+      );
+    }
+    return this.#cap(spec.key, 'connection-limit', spec.connections, undefined);
+  }
+
+  #cap(key: string, reason: Cap['reason'], connections: number, rate: number | undefined): Cap {
+    let cap = this.#caps.get(key);
+    if (!cap) {
+      cap = new Cap(reason, connections, rate);
+      this.#caps.set(key, cap);
+    }
+    cap.set(connections, rate);
+    return cap;
+  }
+
+  warming(source: LaneSource, { profile }: SiteSpec): ReturnType<Shaping['warming']> {
+    return profile && this.#shaping.warming(source.address, profile.provider);
+  }
+
+  throttle(lane: Lane): void {
+    this.#shaping.refresh(lane);
+  }
+
+  relay(routeId: number, host: HostTarget): RelayState {
+    return this.relays.of(routeId, host);
+  }
+
+  relaysDown(routeId: number): boolean {
+    return this.relays.allDown(routeId);
+  }
+}
