@@ -1,5 +1,5 @@
 /**
- * Screens of sending: campaigns, reports, ledger, queues, sandbox, sending domains, routes.
+ * Screens of sending: campaigns, reports, ledger, queues, IP pools, shaping, TLS, sandbox, sending domains, routes.
  * Order matters where two patterns match: the report is no step of the sending path.
  */
 import type { LoadPage } from './routes.ts';
@@ -11,6 +11,10 @@ export const deliveryPages: Record<string, LoadPage> = {
   '/reports': () => import('./pages/report/Reports.svelte'),
   '/deliveries': () => import('./pages/deliveries/Deliveries.svelte'),
   '/queues': () => import('./pages/queues/QueuesPage.svelte'),
+  '/ip-pools': () => import('./pages/ip-pools/IpPools.svelte'),
+  '/shaping': () => import('./pages/shaping/Shaping.svelte'),
+  '/shaping/:provider': () => import('./pages/shaping/ProviderPage.svelte'),
+  '/tls': () => import('./pages/tls/TlsPage.svelte'),
   '/sandbox/:id?': () => import('./pages/sandbox/Sandbox.svelte'),
   '/sending-domains': () => import('./pages/sending-domains/SendingDomains.svelte'),
   '/sending-domains/:id': () => import('./pages/sending-domains/SendingDomainPage.svelte'),

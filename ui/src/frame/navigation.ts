@@ -50,6 +50,10 @@ export const NAVIGATION: readonly NavGroup[] = [
       { key: 'nav.deliveries', href: '/deliveries', icon: 'ledger', scope: 'deliveries:read' },
       { key: 'nav.queues', href: '/queues', icon: 'queue', scope: 'deliveries:read' },
       { key: 'nav.suppressions', href: '/suppressions', icon: 'ban', scope: 'audience:read' },
+      { key: 'nav.ipPools', href: '/ip-pools', icon: 'source', scope: 'deliveries:read' },
+      { key: 'nav.shaping', href: '/shaping', icon: 'gauge', scope: 'deliveries:read' },
+      { key: 'nav.routes', href: '/routes', icon: 'route', scope: 'delivery:manage' },
+      { key: 'nav.tls', href: '/tls', icon: 'lock', scope: 'deliveries:read' },
       { key: 'nav.sandbox', href: '/sandbox', icon: 'flask', scope: 'deliveries:read' },
     ],
   },
@@ -58,7 +62,6 @@ export const NAVIGATION: readonly NavGroup[] = [
     entries: [
       { key: 'nav.general', href: '/settings', icon: 'settings', scope: 'settings:manage' },
       { key: 'nav.sendingDomains', href: '/sending-domains', icon: 'domain', scope: 'campaigns:read' },
-      { key: 'nav.routes', href: '/routes', icon: 'route', scope: 'delivery:manage' },
       { key: 'nav.users', href: '/users', icon: 'person', scope: 'users:manage' },
       { key: 'nav.apiKeys', href: '/api-keys', icon: 'key', scope: 'users:manage' },
       { key: 'nav.auditLog', href: '/audit-log', icon: 'log', scope: 'audit:read' },

@@ -6,7 +6,16 @@ import { Autosave, localBackup, type SaveState } from './autosave.ts';
 export type Edits = Partial<
   Pick<
     Campaign,
-    'name' | 'subject' | 'from' | 'replyTo' | 'listIds' | 'html' | 'text' | 'trackOpens' | 'trackClicks'
+    | 'name'
+    | 'subject'
+    | 'from'
+    | 'replyTo'
+    | 'listIds'
+    | 'html'
+    | 'text'
+    | 'trackOpens'
+    | 'trackClicks'
+    | 'poolId'
   >
 >;
 const FIELDS = [
@@ -19,6 +28,7 @@ const FIELDS = [
   'text',
   'trackOpens',
   'trackClicks',
+  'poolId',
 ] as const;
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 

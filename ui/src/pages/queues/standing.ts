@@ -1,0 +1,75 @@
+/** What the queue screen works out of the server's report. Pure. */
+import type { Control, Line, Site, Target, WaitReason } from './types.ts';
+
+type Tone = 'neutral' | 'accent' | 'ok' | 'warn' | 'bad';
+
+/** How bad a reason to wait is: `bad` wants somebody to act, `warn` is out of the ordinary, the rest is everyday. */
+export const TONES: Record<WaitReason, Tone> = {
+  ready: 'ok',
+  sending: 'accent',
+  connecting: 'accent',
+  resolving: 'accent',
+  'retry-later': 'warn',
+  'connection-limit': 'neutral',
+  'connect-rate': 'neutral',
+  'rate-limit': 'neutral',
+  'provider-limit': 'neutral',
+  reserved: 'neutral',
+  'warm-up': 'neutral',
+  'quiet-minutes': 'neutral',
+  suspended: 'warn',
+  slowed: 'warn',
+  'sending-domain-paused': 'bad',
+  'site-dead': 'bad',
+  'relay-down': 'bad',
+  'source-failed': 'bad',
+  'no-pool': 'bad',
+  'dns-failure': 'bad',
+  'job-paused': 'warn',
+  'paused-by-operator': 'warn',
+  stopped: 'bad',
+  'disk-full': 'bad',
+};
+
+/** `mx:a.example,b.example` → its hosts; `route:3` → the route's id. */
+export function readSite(key: string): { hosts: string[] } | { routeId: number } {
+  const route = /^route:(\d+)$/.exec(key);
+  if (route) return { routeId: Number(route[1]) };
+  return { hosts: key.replace(/^mx:/, '').split(',').filter(Boolean) };
+}
+
+/** Pauses that hold for just this, and those that hold for more and this with it. */
+export function pausesOf(target: Target, controls: readonly Control[]): { own: Control[]; wider: Control[] } {
+  const active = controls.filter(({ action, state }) => action === 'pause' && state === 'active');
+  const own = active.filter(({ scope, value }) => scope === target.scope && value === target.value);
+  const wider = target.scope === 'all' ? [] : active.filter(({ scope }) => scope === 'all');
+  return { own, wider };
+}
+
+/** Mails of a domain over all its classes. */
+export const queuedOf = (domain: string, lines: readonly Line[]): number =>
+  lines.reduce((sum, line) => (line.domain === domain ? sum + line.queued : sum), 0);
+
+/**
+ * An event brings fewer lines and sites than an answer: what it does not name stays as it was, unless it named all there are.
+ * `key` is unique.
+ */
+export function overlay<T>(
+  known: readonly T[],
+  news: readonly T[],
+  limit: number,
+  key: (row: T) => string,
+): T[] {
+  if (news.length < limit) return [...news];
+  const named = new Set(news.map(key));
+  return [...news, ...known.filter((row) => !named.has(key(row)))];
+}
+
+/** An event brings only the newest replies of a site, and shortened: those known stay, newer ones come before them. */
+export function mergeReplies(known: Site['replies'], news: Site['replies'], keep = 5): Site['replies'] {
+  const newest = known[0]?.at ?? '';
+  return [...news.filter(({ at }) => at > newest), ...known].slice(0, keep);
+}
+
+export const lineKey = (line: Line) => `${line.domain}/${line.class}`;
+export const siteKey = (site: Site) => `${site.site}|${site.source}`;
