@@ -50,7 +50,8 @@ export class Tls {
   }
 
   /** Broken TLS that was remembered is forgotten: the new settings may be about it. */
-  apply({ tls, mode }: DeliverySettings): AppliedTls {
+  apply({ tls, mode, timeZone }: DeliverySettings): AppliedTls {
+    this.#reports.useTimeZone(timeZone);
     // The sandbox asks nobody about anything.
     const live = mode === 'live';
     const dns = live && tls?.dane === true ? this.#secureResolver : undefined;

@@ -3,6 +3,7 @@
  * seconds: a crash loses the last of them, which a statistic can bear and a commit for each connection could not.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import { Days } from '../routing/days.ts';
 import type { TlsReportRow } from '../types.ts';
 
 /** A session that was opened, or would not be; also a policy that could not be fetched (without an MX). */
@@ -26,6 +27,7 @@ export class TlsReports {
   readonly #counts = new Map<string, TlsReportRow>();
   /** keys of today's rows without a policy */
   readonly #plain = new Set<string>();
+  #days = new Days();
   #day = '';
   #timer: NodeJS.Timeout | undefined;
   readonly #write: (rows: TlsReportRow[]) => void;
@@ -44,6 +46,11 @@ export class TlsReports {
     });
     this.#write = (rows) => write.immediate(rows);
     this.#prune = db.prepare('DELETE FROM tls_report WHERE day < ?');
+  }
+
+  /** Whose days they are: the settings', as everywhere on the screens; RFC 8460 asks for 24 hours and prefers UTC's. */
+  useTimeZone(timeZone: string | undefined): void {
+    this.#days = new Days(timeZone);
   }
 
   record(session: TlsSession): void {
@@ -77,15 +84,14 @@ export class TlsReports {
     }
   }
 
-  /** RFC 8460 §4.1: days are those of UTC. */
   #today(): string {
     const now = this.#now();
-    const day = dayOf(now);
+    const day = this.#days.dayOf(now);
     if (day !== this.#day) {
       this.#day = day;
       this.#plain.clear();
       try {
-        this.#prune.run(dayOf(now - DAYS_KEPT * DAY));
+        this.#prune.run(new Date(Date.parse(day) - DAYS_KEPT * DAY).toISOString().slice(0, 10));
       } catch (error) {
         this.#onError(error);
       }
@@ -93,5 +99,3 @@ export class TlsReports {
     return day;
   }
 }
-
-const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
