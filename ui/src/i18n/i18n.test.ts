@@ -12,7 +12,8 @@ import { ImportState, TimelineEntry } from '../../../server/audience/schemas.ts'
 import { ROLES, SCOPES } from '../../../server/auth/permissions.ts';
 import { FINDINGS } from '../../../server/campaigns/preflight.ts';
 import { Audience, CampaignState } from '../../../server/campaigns/schemas.ts';
-import { DnsRecord } from '../../../server/delivery/sending-domain-schemas.ts';
+import { DNS_ADVICE } from '../../../server/delivery/dns-advice.ts';
+import { DkimKey, DnsRecord } from '../../../server/delivery/sending-domain-schemas.ts';
 import { ERRORS, FIELD_ERRORS, IMPORT_ERRORS } from '../../../server/errors.ts';
 import { fill, flatten, placeholders } from '../lib/message.ts';
 import en from './en.json' with { type: 'json' };
@@ -66,7 +67,8 @@ describe('dictionary', () => {
     ['queues.waiting', WAIT_REASONS],
     ['queues.class', DELIVERY_CLASSES],
     ['domains.state', DnsRecord.properties.state.enum],
-    ['domains.hint.different', DnsRecord.properties.purpose.enum],
+    ['domains.advice', DNS_ADVICE],
+    ['domains.keys.state', DkimKey.properties.state.enum],
     ['role', ROLES],
     ['scope', SCOPES],
   ])('has a text for every code of %s', (area, codes) => {

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import type { DnsRecord, SendingDomain } from '../../../../server/delivery/sending-domain-schemas.ts';
+import { recordTone, shortName, stepsOf } from './steps.ts';
+
+const record = (level: DnsRecord['level'], state: DnsRecord['state']) =>
+  ({ step: 'spf', level, required: level === 'required', state }) as DnsRecord;
+
+test.each<[string, DnsRecord[], string, number, number]>([
+  ['all right', [record('required', 'ok'), record('recommended', 'ok')], 'ok', 2, 2],
+  ['optional ones do not count', [record('required', 'ok'), record('optional', 'missing')], 'ok', 1, 1],
+  [
+    'a recommended one is missing',
+    [record('required', 'ok'), record('recommended', 'missing')],
+    'warn',
+    1,
+    2,
+  ],
+  [
+    'a required one is missing',
+    [record('required', 'missing'), record('recommended', 'unchecked')],
+    'bad',
+    0,
+    2,
+  ],
+  ['never looked at', [record('required', 'unchecked'), record('recommended', 'ok')], 'unchecked', 1, 2],
+  ['no records', [], 'ok', 0, 0],
+])('a step: %s', (_name, records, state, ok, all) => {
+  const step = stepsOf({ records } as SendingDomain).find(({ key }) => key === 'spf');
+  expect(step).toMatchObject({ state, ok, all });
+});
+
+test('steps come in their order, each with its own records', () => {
+  const steps = stepsOf({ records: [record('required', 'ok')] } as SendingDomain);
+  expect(steps.map(({ key, records }) => `${key} ${records.length}`)).toEqual([
+    'dkim 0',
+    'spf 1',
+    'dmarc 0',
+    'return-path 0',
+    'reverse-dns 0',
+  ]);
+});
+
+test.each([
+  ['required', 'ok', 'ok'],
+  ['required', 'missing', 'bad'],
+  ['required', 'error', 'bad'],
+  ['required', 'different', 'warn'],
+  ['recommended', 'missing', 'warn'],
+  ['optional', 'missing', 'neutral'],
+  ['required', 'unchecked', 'neutral'],
+] as const)('a %s record that is %s is %s', (level, state, tone) => {
+  expect(recordTone({ level, state })).toBe(tone);
+});
+
+test.each([
+  ['example.jp', '@'],
+  ['_dmarc.example.jp', '_dmarc'],
+  ['mail.other.jp', 'mail.other.jp'],
+  ['myexample.jp', 'myexample.jp'],
+])('%s is entered as %s', (name, expected) => {
+  expect(shortName(name, 'example.jp')).toBe(expected);
+});

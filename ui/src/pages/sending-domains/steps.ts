@@ -1,0 +1,50 @@
+import type { DnsRecord, SendingDomain } from '../../../../server/delivery/sending-domain-schemas.ts';
+
+/** The order of the guided page. */
+export const STEPS = ['dkim', 'spf', 'dmarc', 'return-path', 'reverse-dns'] as const;
+export type StepKey = (typeof STEPS)[number];
+
+export interface Step {
+  key: StepKey;
+  records: DnsRecord[];
+  /** records that matter (not the optional ones), and how many of them are right */
+  ok: number;
+  all: number;
+  /** bad: a required record is not right; warn: a recommended one is not; unchecked: something that matters was never looked at */
+  state: 'ok' | 'warn' | 'bad' | 'unchecked';
+}
+
+export function stepsOf(domain: SendingDomain): Step[] {
+  return STEPS.map((key) => {
+    const records = domain.records.filter(({ step }) => step === key);
+    const matter = records.filter(({ level }) => level !== 'optional');
+    const ok = matter.filter(({ state }) => state === 'ok').length;
+    return { key, records, ok, all: matter.length, state: stateOf(matter) };
+  });
+}
+
+function stateOf(records: readonly DnsRecord[]): Step['state'] {
+  const wrong = records.filter(({ state }) => state !== 'ok');
+  if (wrong.length === 0) return 'ok';
+  if (wrong.some(({ required, state }) => required && state !== 'unchecked')) return 'bad';
+  if (wrong.some(({ state }) => state === 'unchecked')) return 'unchecked';
+  return 'warn';
+}
+
+export const STEP_TONES = { ok: 'ok', warn: 'warn', bad: 'bad', unchecked: 'neutral' } as const;
+
+/** A record's tone: what is only recommended is no alarm. */
+export function recordTone({
+  state,
+  level,
+}: Pick<DnsRecord, 'state' | 'level'>): 'ok' | 'warn' | 'bad' | 'neutral' {
+  if (state === 'ok') return 'ok';
+  if (state === 'unchecked' || level === 'optional') return 'neutral';
+  return level === 'required' && state !== 'different' ? 'bad' : 'warn';
+}
+
+/** Many registrars want only the part before the domain; `@` stands for the domain itself. */
+export function shortName(name: string, domain: string): string {
+  const end = `.${domain}`;
+  return name === domain ? '@' : name.endsWith(end) ? name.slice(0, -end.length) : name;
+}
