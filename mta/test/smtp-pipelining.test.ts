@@ -43,58 +43,6 @@ describe('transactions with PIPELINING', () => {
     expect(peer.messages.map(String)).toEqual([MESSAGE]);
   });
 
-  describe('replies are matched in order (case 22)', () => {
-    const refusals: [string, Step[], object][] = [
-      [
-        'MAIL refused',
-        ['S: 451 4.7.1 Later', 'S: 503 What?', 'S: 503 What?'],
-        { phase: 'mail', reply: { code: 451 } },
-      ],
-      [
-        'RCPT refused',
-        ['S: 250 ok', 'S: 550 5.1.1 Nobody', 'S: 503 What?'],
-        { phase: 'rcpt', reply: { code: 550, status: '5.1.1' } },
-      ],
-      [
-        'RCPT refused for now',
-        ['S: 250 ok', 'S: 452 4.5.3 Too many', 'S: 554 No valid recipients'],
-        { phase: 'rcpt', reply: { code: 452 } },
-      ],
-      [
-        'DATA refused: no body (case 27)',
-        ['S: 250 ok', 'S: 250 ok', 'S: 451 4.3.0 Disk'],
-        { phase: 'data', reply: { code: 451 } },
-      ],
-    ];
-    it.each(refusals)('%s', async (_, replies, expected) => {
-      const outcome = await run([...COMMANDS, ...replies], (session) => session.send(mail()));
-      expect(outcome).toMatchObject({ kind: 'refused', ...expected });
-      expect(peer.messages).toEqual([]);
-    });
-
-    const loneDots: [string, Step[], string][] = [
-      ['RCPT refused, yet 354', ['S: 250 ok', 'S: 550 5.1.1 Nobody', 'S: 354 Go on'], 'rcpt'],
-      ['MAIL refused, yet 354', ['S: 550 5.7.1 No', 'S: 503 What?', 'S: 354 Go on'], 'mail'],
-    ];
-    it.each(loneDots)('%s: a lone dot, and a 250 to it delivers nothing', async (_, replies, phase) => {
-      const outcome = await run(
-        [...COMMANDS, ...replies, 'C: .', 'S: 250 2.0.0 Taken, nobody to give it to'],
-        (session) => session.send(mail()),
-      );
-      expect(outcome).toMatchObject({ kind: 'refused', phase });
-    });
-  });
-
-  it.each([
-    ['S: 451 4.3.0 Later', 451],
-    ['S: 554 5.7.1 Spam', 554],
-  ])('refused after the dot: %s (case 25)', async (reply, code) => {
-    const outcome = await run([...COMMANDS, ...TAKEN, 'C> message', reply], (session) =>
-      session.send(mail()),
-    );
-    expect(outcome).toMatchObject({ kind: 'refused', phase: 'dot', reply: { code } });
-  });
-
   it('the next mail begins within the write of the last dot, before its reply', async () => {
     const dialogue: Step[] = [
       'C: MAIL',
@@ -227,18 +175,5 @@ describe('transactions with PIPELINING', () => {
       { kind: 'accepted' },
       { kind: 'lost', free: true, duplicateRisk: false },
     ]);
-  });
-
-  it.each([
-    ['a 3xx to MAIL', ['S: 354 go']],
-    ['a 250 to DATA', ['S: 250 ok', 'S: 250 ok', 'S: 250 ok']],
-    ['a reply too many', [...TAKEN, 'C> message', 'S: 250 ok', 'S: 250 and more']],
-  ] as [string, Step[]][])('%s ends the session, since nobody knows what is answered', async (_, replies) => {
-    peer = await startPeer([[...PIPELINING, ...COMMANDS, ...replies, '*** eof']]);
-    const session = await open(peer.port);
-    const outcome = await session.send(mail());
-    expect(outcome.kind).toBe(replies.length > 4 ? 'accepted' : 'lost');
-    expect((await session.closed).error).toMatch(/unexpected reply|reply without a command/);
-    await peer.done;
   });
 });

@@ -31,27 +31,4 @@ describe("Postfix's smtp-sink", () => {
     await Promise.all(sessions.map((session) => session.quit()));
     for (const session of sessions) expect(await session.closed).toEqual({ error: '' });
   });
-
-  it.each([
-    ['-r', 'RCPT', { kind: 'refused', phase: 'rcpt', reply: { code: 450, status: '4.3.0' } }],
-    ['-f', 'RCPT', { kind: 'refused', phase: 'rcpt', reply: { code: 500, status: '5.3.0' } }],
-    ['-r', 'DATA', { kind: 'refused', phase: 'data', reply: { code: 450 } }],
-    ['-f', '.', { kind: 'refused', phase: 'dot', reply: { code: 500 } }],
-  ])('%s %s refuses, and the session goes on', async (flag, command, expected) => {
-    sink = await startSmtpSink([flag, command]);
-    const session = await open(sink.port);
-    expect(await session.send(mail())).toMatchObject(expected);
-    expect(await session.send(mail())).toMatchObject(expected);
-    await session.quit();
-  });
-
-  it.each([
-    ['DATA', { kind: 'lost', phase: 'data', duplicateRisk: false }],
-    ['.', { kind: 'lost', phase: 'dot', duplicateRisk: true }],
-  ])('-q %s drops the connection', async (command, expected) => {
-    sink = await startSmtpSink(['-q', command]);
-    const session = await open(sink.port);
-    expect(await session.send(mail())).toMatchObject(expected);
-    expect(session.open).toBe(false);
-  });
 });

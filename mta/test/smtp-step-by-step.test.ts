@@ -44,7 +44,7 @@ describe('transactions without PIPELINING', () => {
     ['MAIL', [MAIL, 'S: 550 no'], { phase: 'mail' }, []],
     ['RCPT', [MAIL, 'S: 250 ok', RCPT, 'S: 550 no'], { phase: 'rcpt' }, ['C= RSET', 'S: 250 ok']],
     [
-      'DATA (case 27: no body)',
+      'DATA',
       [MAIL, 'S: 250 ok', RCPT, 'S: 250 ok', 'C= DATA', 'S: 554 no'],
       { phase: 'data' },
       ['C= RSET', 'S: 250 ok'],

@@ -84,6 +84,26 @@ it('while the connection is idle: no mail hears of it', async () => {
 });
 
 describe('with PIPELINING', () => {
+  it.each([
+    ['rcpt', ['S: 250 ok', 'S: 421 4.7.0 Bye', '*** eof'], 0],
+    ['data', ['S: 250 ok', 'S: 250 ok', 'S: 421 4.7.0 Bye', '*** eof'], 0],
+    // once, when the dot was written
+    ['dot', [...TAKEN, 'C> message', 'S: 421 4.7.0 Bye', '*** eof'], 1],
+  ] as [string, Step[], number][])('at %s: no more is asked for', async (phase, steps, readyTimes) => {
+    const peer = await startPeer([[...PIPELINING, ...COMMANDS, ...steps]]);
+    const session = await open(peer.port);
+    let ready = 0;
+    session.onReady = () => {
+      ready += 1;
+    };
+    expect(await session.send(mail())).toMatchObject({ kind: 'refused', phase, reply: { code: 421 } });
+    expect(await session.closed).toMatchObject({ reply: { code: 421 } });
+    expect(session.canSend).toBe(false);
+    expect(ready).toBe(readyTimes);
+    await peer.done;
+    await peer.stop();
+  });
+
   it('to a dot while the next mail is begun: the first has its reply, the other lost nothing', async () => {
     const peer = await startPeer([
       [

@@ -100,3 +100,14 @@ it.each([
   await peer.done;
   await peer.stop();
 });
+
+it('a reply that nobody asked for ends the session after what was answered', async () => {
+  const peer = await startPeer([
+    [...PIPELINING, ...COMMANDS, ...TAKEN, 'C> message', 'S: 250 ok', 'S: 250 and more', '*** eof'],
+  ]);
+  const session = await open(peer.port);
+  expect(await session.send(mail())).toMatchObject({ kind: 'accepted' });
+  expect((await session.closed).error).toContain('reply without a command');
+  await peer.done;
+  await peer.stop();
+});
