@@ -16,7 +16,7 @@ export type MxOutcome =
       kind: 'hosts';
       /** canonical key of the set of hosts: domains with the same key share limits and connections */
       site: string;
-      /** every host name of the set, sorted, for `profileFor` */
+      /** every host name of the set, sorted, for `Profiles.for` */
       mxHosts: string[];
       /** in the order to try, bounded */
       hosts: HostTarget[];

@@ -208,6 +208,3 @@ function toProfile({ provider, label, limits, backoff }: ProviderShaping): Profi
     triggers: compileTriggers(backoff.effective),
   };
 }
-
-/** The built-in profiles alone. */
-export const profileFor = createProfiles().for;

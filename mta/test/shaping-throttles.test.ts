@@ -113,6 +113,13 @@ describe('back-offs of a lane', () => {
     ]);
   });
 
+  it('are one for a crowd of refusals within a second, so that the disk is not written for each', () => {
+    throttles.apply(hit(suspend, 30), lane, '');
+    expect(
+      [1, 500, 999, 1000].map((ms) => throttles.apply(hit(suspend, 30, NOW + ms), lane, '').length),
+    ).toEqual([0, 0, 0, 1]);
+  });
+
   it('start anew after their end', () => {
     throttles.apply(hit(slow(1, 1), 10), lane, '');
     throttles.apply(hit(slow(60), 10, NOW + 20 * MINUTE), lane, '');

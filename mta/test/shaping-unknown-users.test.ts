@@ -136,6 +136,28 @@ describe('the share of unknown users', () => {
     expect(tripped(provider, runs)).toEqual(expected);
   });
 
+  // 60 to 65 minutes use the same slot again, later ones find it as it was left
+  it.each([61, 66, 90, 119])('is forgotten after %i minutes', (minutes) => {
+    expect(
+      tripped('docomo', [
+        [10, delivered],
+        [80, unknown],
+        [96, delivered, minutes],
+        [3, unknown],
+      ]),
+    ).toEqual([]);
+  });
+
+  it('counts no verdict that no server gave', () => {
+    const ours: ShapingVerdict = { ...unknown, code: 0 };
+    expect(
+      tripped('docomo', [
+        [99, ours],
+        [1, unknown],
+      ]),
+    ).toEqual([]);
+  });
+
   it('suspends the lane for an hour and says why', () => {
     const lane = new BackOff(profiles.named('docomo')!);
     tripped(
