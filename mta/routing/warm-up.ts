@@ -15,8 +15,6 @@ const MOST_DEFERRED = 0.1;
 const LEAST_USED = 0.8;
 /** Providers forget a source that is silent (Gmail and Microsoft keep about a month). */
 const IDLE_DAYS = 30;
-/** ms: each write is an fsync, and after a crash a second's mails too many do no harm */
-const WRITE_EVERY = 1000;
 
 /** The row's cap; Infinity: the plan is done and the source is warm. */
 export const capOf = (step: number, plan: readonly number[] = PLAN): number =>
@@ -116,13 +114,6 @@ export class WarmUps {
   readonly #counters = new Map<string, WarmUpCounter>();
   #plans = new Map<string, Plan>();
   #days = new Days();
-  readonly #clock: () => number;
-  #writtenAt = Number.NEGATIVE_INFINITY;
-
-  /** `clock`: ms, monotonic; only for the pace of writing */
-  constructor(clock: () => number = () => performance.now()) {
-    this.#clock = clock;
-  }
 
   /** To be called before `load`, and whenever the settings change. An address that warms up in one pool does so in all. */
   configure(pools: readonly IpPool[], timeZone?: string | undefined): void {
@@ -188,16 +179,10 @@ export class WarmUps {
       .sort((a, b) => (a.provider < b.provider ? -1 : 1));
   }
 
-  /**
-   * Writes what was counted since the last time; when it throws, everything stays to be written. Whoever calls it often (after each group
-   * commit) causes one write a second; `all`: the MTA ends, and nothing may be left.
-   */
-  flush(writer: WarmUpWriter, { all = false } = {}): void {
-    const now = this.#clock();
-    if (!all && now - this.#writtenAt < WRITE_EVERY) return;
+  /** Writes what was counted since the last time; when it throws, everything stays to be written. An fsync: once a second will do. */
+  flush(writer: WarmUpWriter): void {
     const dirty = [...this.#counters.values()].filter((counter) => counter.dirty);
     if (dirty.length === 0) return;
-    this.#writtenAt = now;
     const gone = writer.write(dirty.map(({ row, stored }) => ({ row, stored })));
     for (const counter of dirty) {
       counter.dirty = false;

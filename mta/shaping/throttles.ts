@@ -112,25 +112,27 @@ export class Throttles {
   }
 
   /**
-   * To be called once a second or so: forgets what is over (answers it) and sees to a clock that was set back, which must not make an hour of
-   * rest into a year.
+   * To be called once a second or so: forgets what is over and sees to a clock that was set back, which must not make an hour of rest into a
+   * year. Answers those throttles, whose lanes need another look.
    */
   tick(now: number): Throttle[] {
-    const over: Throttle[] = [];
+    const changed: Throttle[] = [];
     for (const [key, throttle] of this.#active) {
       if (isOver(throttle, now)) {
         this.#active.delete(key);
         this.#unsaved.delete(key);
-        over.push(throttle);
+        changed.push(throttle);
       } else if (throttle.since > now) {
         const until = throttle.until === null ? null : throttle.until - (throttle.since - now);
-        this.#active.set(key, { ...throttle, since: now, until });
+        const moved = { ...throttle, since: now, until };
+        this.#active.set(key, moved);
         this.#unsaved.add(key);
+        changed.push(moved);
       } else continue;
       this.#someOver = true;
       this.#lanes.clear();
     }
-    return over;
+    return changed;
   }
 
   /** All that hold, as they were after the last `tick`. */

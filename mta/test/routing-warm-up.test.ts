@@ -233,29 +233,15 @@ describe('counting', () => {
 
   it('writes what has changed, once, and goes on after a restart', () => {
     const { written, writer } = recorder();
-    warmUps.flush(writer, { all: true });
+    warmUps.flush(writer);
     send(30);
-    warmUps.flush(writer, { all: true });
-    warmUps.flush(writer, { all: true });
+    warmUps.flush(writer);
+    warmUps.flush(writer);
     expect(written).toEqual([{ row: row({ sent: 30 }), stored: false }]);
     const again = new WarmUps();
     again.configure(pools());
     again.load([row({ sent: 30 }), row({ source: '192.0.2.2', sent: 7 })]);
     expect(again.counter('192.0.2.1', 'gmail')!.remaining(now)).toBe(20);
-  });
-
-  it('writes once a second however often it is asked, and the rest at the end', () => {
-    let clock = 0;
-    const slow = new WarmUps(() => clock);
-    slow.configure(pools());
-    const { written, writer } = recorder();
-    for (const at of [0, 20, 999, 1000, 1020, 5000, 5020]) {
-      clock = at;
-      slow.counter('192.0.2.1', 'gmail')!.count('sent', now);
-      slow.flush(writer);
-    }
-    slow.flush(writer, { all: true });
-    expect(written).toEqual([1, 4, 6, 7].map((sent) => ({ row: row({ sent }), stored: sent > 1 })));
   });
 
   it('keeps what was counted when it cannot be written', () => {
@@ -265,9 +251,9 @@ describe('counting', () => {
         throw new Error('disk full');
       },
     };
-    expect(() => warmUps.flush(full, { all: true })).toThrow('disk full');
+    expect(() => warmUps.flush(full)).toThrow('disk full');
     const { written, writer } = recorder();
-    warmUps.flush(writer, { all: true });
+    warmUps.flush(writer);
     expect(written).toEqual([{ row: row({ sent: 30 }), stored: false }]);
   });
 
@@ -275,7 +261,7 @@ describe('counting', () => {
     send(30);
     warmUps.load([]);
     expect(counter().remaining(now)).toBe(20);
-    warmUps.flush({ write: () => [] }, { all: true });
+    warmUps.flush({ write: () => [] });
     send(5);
     warmUps.load([row({ sent: 30 })]);
     expect(counter().remaining(now)).toBe(15);
@@ -286,13 +272,13 @@ describe('counting', () => {
 
   it('begins anew when the row is found gone while it is written', () => {
     send(30);
-    warmUps.flush({ write: () => [] }, { all: true });
+    warmUps.flush({ write: () => [] });
     send(1);
-    warmUps.flush({ write: (rows) => rows.map((each) => each.row) }, { all: true });
+    warmUps.flush({ write: (rows) => rows.map((each) => each.row) });
     expect(counter().remaining(now)).toBe(50);
     send(1);
     const { written, writer } = recorder();
-    warmUps.flush(writer, { all: true });
+    warmUps.flush(writer);
     expect(written).toEqual([{ row: row({ sent: 1 }), stored: false }]);
   });
 
@@ -317,7 +303,7 @@ describe('counting', () => {
         const caps = new Map<string, number>();
         for (const each of events) {
           if (typeof each === 'number') now += each;
-          else if (each === 'flush') all.flush({ write: () => [] }, { all: true });
+          else if (each === 'flush') all.flush({ write: () => [] });
           else if (each === 'take') {
             if (one.remaining(now) >= 1) one.carrying += 1;
           } else if (one.carrying > 0) {

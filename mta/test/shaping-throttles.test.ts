@@ -199,6 +199,7 @@ describe('what is kept', () => {
     throttles.apply(hit(suspend, 30), lane, '');
     throttles.flush(NOW);
     const back = NOW - 24 * 60 * MINUTE;
+    expect(throttles.tick(back)).toMatchObject([{ since: back, until: back + 30 * MINUTE }]);
     expect(throttles.tick(back)).toEqual([]);
     throttles.flush(back);
     expect(throttles.lane(lane.source, lane.site, back).suspendedUntil).toBe(back + 30 * MINUTE);

@@ -162,13 +162,13 @@ describe('warm-up on disk', () => {
     const before = new WarmUps();
     before.configure(pools);
     for (let n = 0; n < 30; n += 1) before.counter('192.0.2.1', 'gmail')!.count('sent', NOW);
-    before.flush(store, { all: true });
+    before.flush(store);
     const after = new WarmUps();
     after.configure(pools);
     after.load(store.load());
     expect(after.counter('192.0.2.1', 'gmail')!.remaining(NOW)).toBe(20);
     after.counter('192.0.2.1', 'gmail')!.count('deferred', NOW);
-    after.flush(store, { all: true });
+    after.flush(store);
     expect(spool.warmUps()).toMatchObject([{ sent: 31, deferred: 1, step: 0 }]);
   });
 });
