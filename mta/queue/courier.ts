@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { HostTarget } from '../routing/types.ts';
 import type { Mail, OpenOutcome, SendOutcome, Session } from '../smtp/types.ts';
 import type { QueueRow } from '../spool/claim.ts';
-import type { Phase } from '../types.ts';
+import type { Phase, TlsPolicyName } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import type { Cap } from './cap.ts';
 import { BULK, type Group } from './group.ts';
@@ -31,6 +31,8 @@ export interface OpenFailure {
   bindFailed: boolean;
   /** the server was reached, but not with the TLS that the mail asks for */
   tlsUnmet: boolean;
+  /** what asked for it, with `tlsUnmet` */
+  tlsPolicy?: TlsPolicyName | undefined;
 }
 
 /** What a courier needs of the queue. */
@@ -264,6 +266,7 @@ export class Courier {
       return unreached('dns', '4.4.3', String((error as Error).message ?? error));
     }
     let last = unreached('dns', '4.4.4', 'no host with an address that the source can reach');
+    let unmet: OpenFailure | undefined;
     for (const target of hosts) {
       this.#countAt(undefined);
       if (this.#stopping) return last;
@@ -288,13 +291,17 @@ export class Courier {
         text: outcome.reply?.text ?? outcome.error ?? 'connection failed',
         bindFailed: outcome.bindFailed === true,
         tlsUnmet: outcome.tlsUnmet === true,
+        tlsPolicy: outcome.tlsPolicy,
       };
       // No server was asked: the next would fail in the same way.
-      if (last.bindFailed) break;
-      relay?.down(last.text, Date.now());
-      lane.hostFailed(target);
+      if (last.bindFailed) return last;
+      // What this mail asks of TLS says nothing of the host, unless it is the relay's own setting.
+      if (last.tlsUnmet) unmet ??= last;
+      else lane.hostFailed(target);
+      if (!last.tlsUnmet || target.relay?.tls) relay?.down(last.text, Date.now());
     }
-    return last;
+    // Mail with other demands may get through where one server was reached.
+    return unmet ?? last;
   }
 
   #begin(session: Session, target: HostTarget): void {

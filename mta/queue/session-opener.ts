@@ -55,7 +55,7 @@ export class SessionOpener {
         this.#options.record({ ...wanted.report, mxHost: host, result: problem?.result ?? '' });
     };
     if (wanted.kind === 'refused') {
-      const { problem } = wanted;
+      const { problem, policy } = wanted;
       record(problem);
       return {
         ok: false,
@@ -63,6 +63,7 @@ export class SessionOpener {
         error: problem.text,
         tlsProblem: problem,
         tlsUnmet: true,
+        tlsPolicy: policy,
         ms: 0,
       };
     }

@@ -201,18 +201,22 @@ export class Traffic implements CourierOwner {
       outlets.pumpSoon(lane.site);
       return;
     }
-    lane.refused();
     const text = failure.host ? `${failure.host}: ${failure.text}` : failure.text;
     lane.stats.said(text, Date.now());
-    shaping.connectionFailed(lane, failure);
-    const another = [...lane.couriers].some(({ opening }) => !opening);
-    // One too many, or all that the relays allow: those that are open do the work.
-    if (another || failure.status === '4.4.5') {
-      lane.pauseConnecting();
-      return;
+    if (failure.tlsUnmet) {
+      // The server was there: neither too many connections nor dead, and mail with other demands goes on.
+      lane.lineDied(line, probeDelay());
+    } else {
+      lane.refused();
+      shaping.connectionFailed(lane, failure);
+      const another = [...lane.couriers].some(({ opening }) => !opening);
+      // One too many, or all that the relays allow: those that are open do the work.
+      if (another || failure.status === '4.4.5') {
+        lane.pauseConnecting();
+        return;
+      }
+      lane.died(probeDelay());
     }
-    if (failure.tlsUnmet) lane.lineDied(line, probeDelay());
-    else lane.died(probeDelay());
     const now = performance.now();
     // Mail that can leave by another source has nothing to do with it.
     const stuck = line.groups.filter(({ shares, tls }) =>
@@ -226,7 +230,7 @@ export class Traffic implements CourierOwner {
     settler.witness(
       stuck.flatMap((group) => [...group]),
       verdict,
-      { mx: failure.host, sourceIp: '', tls: '' },
+      { mx: failure.host, sourceIp: '', tls: '', tlsPolicy: failure.tlsPolicy },
     );
   }
 

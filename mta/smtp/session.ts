@@ -57,6 +57,7 @@ export async function openSession(options: SessionOptions): Promise<OpenOutcome>
     tlsFailed,
     tlsProblem: tlsFailed ?? tls,
     tlsUnmet: tls !== undefined,
+    tlsPolicy: tls && (options.tls.policy ?? mode),
     bindFailed,
     ms: Math.round(channel.clock.now() - began),
   };

@@ -100,6 +100,8 @@ export type OpenOutcome =
       error?: string | undefined;
       /** the server was reached and is not as encrypted or authenticated as it must be: `tlsProblem` says why */
       tlsUnmet?: boolean | undefined;
+      /** what asked for it, with `tlsUnmet` */
+      tlsPolicy?: TlsPolicyName | undefined;
       /** the source address cannot be bound: says nothing about the server */
       bindFailed?: boolean | undefined;
       ms: number;
