@@ -135,7 +135,8 @@ export class Site {
     return chooseSource(
       may.map(({ lane, weight }) => {
         const source = lane.source.address;
-        return { lane, source, weight, sent: this.#shares.sent(source) };
+        // A connection that has just been opened will carry mail, too.
+        return { lane, source, weight, sent: this.#shares.sent(source) + lane.couriers.size };
       }),
     )?.lane;
   }

@@ -10,6 +10,7 @@ import type {
   ContentSource,
   DeliverySettings,
   FromMta,
+  JobInput,
   JobProgress,
   LedgerRow,
   MtaStatus,
@@ -24,7 +25,7 @@ export interface MtaHarness {
   /** the sandbox's port */
   sandboxPort: number;
   /** a job with these recipients, sealed; answers its id */
-  send(addresses: string[], content?: Partial<ContentSource>): number;
+  send(addresses: string[], content?: Partial<ContentSource>, job?: Partial<JobInput>): number;
   publish(changes: Partial<DeliverySettings>): void;
   /** resolves when the predicate holds; looked at after every note of the MTA */
   until<T>(look: () => T | undefined | false): Promise<T>;
@@ -97,7 +98,7 @@ export async function startMta(
       harness.mta = spawn();
       harness.sandboxPort = await ready.promise;
     },
-    send(addresses, content = {}) {
+    send(addresses, content = {}, job = {}) {
       jobs += 1;
       const id = spool.createJob({
         ref: `job:${jobs}`,
@@ -109,6 +110,7 @@ export async function startMta(
           track: { opens: false, clicks: false },
           ...content,
         },
+        ...job,
       });
       const rows = addresses.map((address, n) => ({
         address,
