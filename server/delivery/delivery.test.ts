@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Sandbox, startSandbox } from '../../mta/sandbox/sandbox.ts';
@@ -79,6 +80,18 @@ describe('deliveries', () => {
       items: [{ kind: 'clicked', subscriberId: personId }, { kind: 'opened' }],
       nextCursor: null,
     });
+  });
+
+  it('tells what decided about TLS', async () => {
+    const spool = new Database(`${h.dataDir}/spool.db`);
+    const { id } = spool.prepare(`SELECT id FROM ledger WHERE kind = 'clicked'`).get() as { id: number };
+    const set = spool.prepare('UPDATE ledger SET tls = ?, tls_policy = ? WHERE id = ?');
+    set.run('TLSv1.3 TLS_AES_256_GCM_SHA384', 'mta-sts', id);
+    const { body } = await get('/deliveries?kind=clicked');
+    set.run('', '', id);
+    spool.close();
+    expect(body.items).toMatchObject([{ tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384', tlsPolicy: 'mta-sts' }]);
+    expect((await get('/deliveries?kind=clicked')).body.items).toMatchObject([{ tlsPolicy: '' }]);
   });
 
   it.each([
