@@ -122,8 +122,11 @@ export function mergeSpf(records: readonly string[], wanted: string): string {
   );
   const texts = kept.map(({ text }) => text.replace(/^\+/, ''));
   const redirect = parsed.flatMap((terms) => terms.filter(({ kind }) => kind === 'redirect'))[0];
-  const alls = records.flatMap((record) => parseSpf(record).terms.filter(({ kind }) => kind === 'all'));
-  const all = (['-', '~', '?'] as const).find((sign) => alls.some(({ qualifier }) => qualifier === sign));
-  const end = all ? `${all}all` : redirect ? redirect.text : '~all';
+  const strictest = (texts: readonly string[]): string | undefined => {
+    const alls = texts.flatMap((text) => parseSpf(text).terms.filter(({ kind }) => kind === 'all'));
+    return (['-', '~', '?'] as const).find((sign) => alls.some(({ qualifier }) => qualifier === sign));
+  };
+  const all = strictest(records);
+  const end = !all && redirect ? redirect.text : `${all ?? strictest([wanted]) ?? '~'}all`;
   return ['v=spf1', ...new Set(texts), end].join(' ');
 }

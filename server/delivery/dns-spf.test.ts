@@ -193,7 +193,7 @@ describe('judging', () => {
 
   it.each([
     [['v=spf1 +mx ?all'], 'v=spf1 ip4:192.0.2.7 -all', 'v=spf1 mx ip4:192.0.2.7 ?all'],
-    [['v=spf1 +all'], 'v=spf1 ip4:192.0.2.7 -all', 'v=spf1 ip4:192.0.2.7 ~all'],
+    [['v=spf1 +all'], 'v=spf1 ip4:192.0.2.7 -all', 'v=spf1 ip4:192.0.2.7 -all'],
     [
       ['v=spf1 -ip4:192.0.2.7 ip4:192.0.2.8 -all'],
       'v=spf1 ip4:192.0.2.7 -all',

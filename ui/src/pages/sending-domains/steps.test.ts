@@ -3,7 +3,9 @@ import type { DnsRecord, SendingDomain } from '../../../../server/delivery/sendi
 import { recordTone, shortName, stepsOf } from './steps.ts';
 
 const record = (level: DnsRecord['level'], state: DnsRecord['state']) =>
-  ({ step: 'spf', level, required: level === 'required', state }) as DnsRecord;
+  ({ step: 'spf', level, required: level === 'required', state, keyId: null }) as DnsRecord;
+const domainOf = (records: DnsRecord[], keys: { id: number; state: string }[] = []) =>
+  ({ records, dkimKeys: keys }) as SendingDomain;
 
 test.each<[string, DnsRecord[], string, number, number]>([
   ['all right', [record('required', 'ok'), record('recommended', 'ok')], 'ok', 2, 2],
@@ -25,12 +27,12 @@ test.each<[string, DnsRecord[], string, number, number]>([
   ['never looked at', [record('required', 'unchecked'), record('recommended', 'ok')], 'unchecked', 1, 2],
   ['no records', [], 'ok', 0, 0],
 ])('a step: %s', (_name, records, state, ok, all) => {
-  const step = stepsOf({ records } as SendingDomain).find(({ key }) => key === 'spf');
+  const step = stepsOf(domainOf(records)).find(({ key }) => key === 'spf');
   expect(step).toMatchObject({ state, ok, all });
 });
 
 test('steps come in their order, each with its own records', () => {
-  const steps = stepsOf({ records: [record('required', 'ok')] } as SendingDomain);
+  const steps = stepsOf(domainOf([record('required', 'ok')]));
   expect(steps.map(({ key, records }) => `${key} ${records.length}`)).toEqual([
     'dkim 0',
     'spf 1',
@@ -38,6 +40,18 @@ test('steps come in their order, each with its own records', () => {
     'return-path 0',
     'reverse-dns 0',
   ]);
+});
+
+test('a key that is only being prepared does not count', () => {
+  const of = (keyId: number, state: DnsRecord['state']) => ({ ...record('recommended', state), keyId });
+  const domain = domainOf(
+    [of(1, 'ok'), of(2, 'missing')],
+    [
+      { id: 1, state: 'active' },
+      { id: 2, state: 'pending' },
+    ],
+  );
+  expect(stepsOf(domain)[1]).toMatchObject({ state: 'ok', ok: 1, all: 1 });
 });
 
 test.each([

@@ -7,7 +7,7 @@ export type StepKey = (typeof STEPS)[number];
 export interface Step {
   key: StepKey;
   records: DnsRecord[];
-  /** records that matter (not the optional ones), and how many of them are right */
+  /** records that matter (neither optional nor of a key in preparation), and how many of them are right */
   ok: number;
   all: number;
   /** bad: a required record is not right; warn: a recommended one is not; unchecked: something that matters was never looked at */
@@ -15,9 +15,13 @@ export interface Step {
 }
 
 export function stepsOf(domain: SendingDomain): Step[] {
+  const pending = domain.dkimKeys.filter(({ state }) => state === 'pending').map(({ id }) => id);
   return STEPS.map((key) => {
     const records = domain.records.filter(({ step }) => step === key);
-    const matter = records.filter(({ level }) => level !== 'optional');
+    // A key that does not sign yet is no fault of the domain's.
+    const matter = records.filter(
+      ({ level, keyId }) => level !== 'optional' && !(keyId !== null && pending.includes(keyId)),
+    );
     const ok = matter.filter(({ state }) => state === 'ok').length;
     return { key, records, ok, all: matter.length, state: stateOf(matter) };
   });
@@ -47,4 +51,9 @@ export function recordTone({
 export function shortName(name: string, domain: string): string {
   const end = `.${domain}`;
   return name === domain ? '@' : name.endsWith(end) ? name.slice(0, -end.length) : name;
+}
+
+/** What has to stand there so that nothing that is there now is lost; undefined where our own value is right as it is. */
+export function mergedValue(record: DnsRecord): string | undefined {
+  return record.advice.find(({ values }) => values.suggestion)?.values.suggestion;
 }
