@@ -193,15 +193,47 @@ describe('todoke serve', () => {
   });
 });
 
+function mtaOf({ child }: Served): number {
+  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
+  return Number(children.trim().split(' ')[0]);
+}
+
 describe('the MTA', () => {
+  test('is seen on open screens: its reports, and at once that it is dead', async () => {
+    const server = await serve();
+    await readiness(server, 200);
+    const close = new AbortController();
+    const events = await fetch(`${server.admin}/api/v1/events`, {
+      headers: await login(server),
+      signal: close.signal,
+    });
+    let text = '';
+    const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const shown = async (state: object): Promise<void> => {
+      for (;;) {
+        const found = [...text.matchAll(/event: queues\ndata: (.*)\n\n/g)].map(([, data]) =>
+          JSON.parse(data!),
+        );
+        text = text.slice(text.lastIndexOf('\n\n') + 1);
+        if (found.some((data) => Object.entries(state).every(([key, value]) => data[key] === value))) return;
+        const { value, done } = await reader.read();
+        if (done) throw new Error('the stream has ended');
+        text += value;
+      }
+    };
+    await shown({ running: true, mode: 'sandbox', queued: 0 });
+    process.kill(mtaOf(server), 'SIGKILL');
+    await shown({ running: false });
+    await shown({ running: true });
+    close.abort();
+    await reader.cancel().catch(() => {});
+    expect(await stop(server)).toMatchObject({ code: 0 });
+  });
+
   test('is started again when it dies', async () => {
     const server = await serve({ TODOKE_LOG: 'info' });
     await readiness(server, 200);
-    const [mta] = readFileSync(`/proc/${server.child.pid}/task/${server.child.pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .map(Number);
-    process.kill(mta!, 'SIGKILL');
+    process.kill(mtaOf(server), 'SIGKILL');
     await readiness(server, 503);
     await readiness(server, 200);
     expect(server.output()).toContain('"signal":"SIGKILL"');
