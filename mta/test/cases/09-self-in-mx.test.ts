@@ -54,6 +54,27 @@ it('tries the better host alone, and waits when it is down', async () => {
   await net.finish();
 });
 
+it.each([
+  ['name', { MX: [[10, 'out.test']] as [number, string][] }],
+  ['address', { MX: [[10, 'alias.loop.test']] as [number, string][] }],
+])('knows the %s of every source of its pools', async (_, records) => {
+  const net = await startSmallInternet({
+    zone: {
+      'loop.test': records,
+      'out.test': { A: ['127.9.0.4'] },
+      'alias.loop.test': { A: ['127.9.0.5'] },
+    },
+    servers: { '127.9.0.4': [], '127.9.0.5': [] },
+    settings: {
+      pools: [{ id: 1, name: 'Bulk', sources: [{ address: '127.9.0.5', ehlo: 'Out.test', weight: 1 }] }],
+    },
+  });
+  const job = net.mta.send(['taro@loop.test']);
+  expect(await net.mta.settled(job)).toMatchObject({ bounced: 1 });
+  expect(net.mta.ledger(job)).toMatchObject([{ status: '5.4.6', reason: 'loop', phase: 'dns' }]);
+  await net.finish();
+});
+
 describe('the machine is known by its names and its addresses', () => {
   const zone: Zone = {
     'example.test': {

@@ -1,10 +1,14 @@
 /** 25. After the final dot 4xx defers and 5xx bounces; only a 2xx is a delivery. */
-import { expect, it } from 'vitest';
-import { relayTo, startMta } from '../mta-harness.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type MtaHarness, relayTo, startMta } from '../mta-harness.ts';
 import { startPeer } from '../peer.ts';
 import { BYE, HELLO, toRcpt } from '../small-internet.ts';
 
-const RETRY = { first: 600, cap: 600, jitter: 0, giveUp: 3600 };
+let mta: MtaHarness;
+beforeAll(async () => {
+  mta = await startMta({ retry: { first: 600, cap: 600, jitter: 0, giveUp: 3600 } });
+});
+afterAll(() => mta.close());
 
 it.each([
   ['451 4.3.0 Try again later', { kind: 'deferred', code: 451, status: '4.3.0' }],
@@ -27,10 +31,11 @@ it.each([
       ...BYE,
     ],
   ]);
-  const mta = await startMta({ routes: relayTo(peer.port), retry: RETRY });
+  mta.publish({ routes: relayTo(peer.port) });
   const job = mta.send(['taro@docomo.ne.jp']);
   expect(await mta.until(() => mta.ledger(job)[0])).toMatchObject({ ...expected, phase: 'dot', reply });
-  await mta.close();
+  // The connection ends, and with it the dialogue.
+  mta.publish({ routes: [] });
   await peer.done;
   await peer.stop();
 });

@@ -1,8 +1,14 @@
 /** 27. Without 354 no byte of the message is sent (RFC 5321 §4.1.1.4), pipelined or not; the session stays good. */
-import { describe, expect, it } from 'vitest';
-import { relayTo, startMta } from '../mta-harness.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type MtaHarness, relayTo, startMta } from '../mta-harness.ts';
 import { type Step, startPeer } from '../peer.ts';
 import { BYE, HELLO, RESET, takes, toRcpt } from '../small-internet.ts';
+
+let mta: MtaHarness;
+beforeAll(async () => {
+  mta = await startMta({ retry: { first: 600, cap: 600, jitter: 0, giveUp: 3600 } });
+});
+afterAll(() => mta.close());
 
 const PIPELINING: Step[] = ['S: 220 mx.test ESMTP', 'C: EHLO me.test', 'S: 250-mx.test', 'S: 250 PIPELINING'];
 const group = (address: string): Step[] => ['C: MAIL FROM:<b-', `C: RCPT TO:<${address}>`, 'C: DATA'];
@@ -47,17 +53,15 @@ describe.each([
     ],
   ])('%s', async (_, dialogue) => {
     const peer = await startPeer([dialogue]);
-    const mta = await startMta({
-      routes: relayTo(peer.port, { connections: 1 }),
-      retry: { first: 600, cap: 600, jitter: 0, giveUp: 3600 },
-    });
+    mta.publish({ routes: relayTo(peer.port, { connections: 1 }) });
     const job = mta.send(['a@example.com', 'b@example.com']);
     await mta.until(() => mta.ledger(job).length === 2);
     expect(mta.ledger(job)).toMatchObject([
       { recipient: 'a@example.com', phase: 'data', attempt: 1, ...expected },
       { recipient: 'b@example.com', kind: 'delivered' },
     ]);
-    await mta.close();
+    // The connection ends, and with it the dialogue.
+    mta.publish({ routes: [] });
     await peer.done;
     await peer.stop();
   });
