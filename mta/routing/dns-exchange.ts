@@ -38,11 +38,12 @@ export async function exchange(
   return answer.flag_tc ? overTcp(query, server, timeoutMs) : answer;
 }
 
-function overUdp(
+async function overUdp(
   query: packets.Packet,
   server: DnsServerAddress,
   timeoutMs: number,
 ): Promise<packets.Decoded> {
+  const bytes = packets.encode(query);
   // A socket for each question: its random port is half of what an attacker has to guess.
   const socket = dgram.createSocket(isIP(server.host) === 6 ? 'udp6' : 'udp4');
   return new Promise<packets.Decoded>((resolve, reject) => {
@@ -54,8 +55,9 @@ function overUdp(
       if (answer && answers(answer, query)) resolve(answer);
     });
     socket.on('close', () => clearTimeout(timer));
-    // Connected, so that only the server's packets come and its refusals are heard.
-    socket.connect(server.port, server.host, () => socket.send(packets.encode(query)));
+    // Connected, so that only the server's packets come and its refusals are heard. (A callback would be called on failure, too.)
+    socket.on('connect', () => socket.send(bytes));
+    socket.connect(server.port, server.host);
   }).finally(() => socket.close());
 }
 

@@ -13,6 +13,8 @@ export function createTlsDiscovery({
 }): TlsDiscovery | undefined {
   if (dns === undefined && sts === undefined) return undefined;
   return async (domain, allowPrivate) => {
+    // user@[192.0.2.1] has no records (RFC 5321 §4.1.3).
+    if (domain.startsWith('[')) return { kind: 'found', signedMx: false, sts: undefined };
     const [mx, policy] = await Promise.all([dns?.mx(domain), sts?.policyFor(domain, allowPrivate)]);
     // RFC 7672 §2.1.1: what cannot be validated must not be taken for unsigned.
     if (mx?.kind === 'temporary')

@@ -15,6 +15,8 @@ interface Failure {
   error?: string | undefined;
   /** what was wrong with TLS, when that was it: the server may still be reached without */
   tls?: TlsProblem | undefined;
+  /** with `tls`: it was an attempt to resume a session */
+  stale?: boolean | undefined;
   bindFailed?: boolean | undefined;
 }
 
@@ -39,6 +41,8 @@ export async function openSession(options: SessionOptions): Promise<OpenOutcome>
   const { mode } = options.tls;
   let tlsFailed: TlsProblem | undefined;
   let outcome = await open(channel, options, mode);
+  // Some servers break off instead of declining to resume.
+  if (!outcome.ok && outcome.stale) outcome = await open(new Channel(options), options, mode);
   if (!outcome.ok && outcome.tls !== undefined && mode === 'opportunistic') {
     tlsFailed = outcome.tls;
     outcome = await open(new Channel(options), options, 'none');
@@ -157,7 +161,7 @@ async function secure(
   const outcome = await startTls(channel, options);
   return outcome.ok
     ? { ok: true, value: { tls: outcome.tls, problem: outcome.observed } }
-    : { ...lost('handshake', outcome.info), tls: outcome.problem };
+    : { ...lost('handshake', outcome.info), tls: outcome.problem, stale: outcome.stale };
 }
 
 const failedHandshake = (text: string): TlsProblem => ({ result: 'validation-failure', text });

@@ -14,7 +14,13 @@ export type StartTlsOutcome =
       /** what a check that decides nothing has found */
       observed: TlsProblem | undefined;
     }
-  | { ok: false; info: LostInfo; problem: TlsProblem };
+  | {
+      ok: false;
+      info: LostInfo;
+      problem: TlsProblem;
+      /** an old session was to be resumed: a handshake from the start may do better */
+      stale: boolean;
+    };
 
 /** The handshake after the server's 220. A server that does not pass the check never sees another command. */
 export async function startTls(channel: Channel, options: SessionOptions): Promise<StartTlsOutcome> {
@@ -27,29 +33,31 @@ export async function startTls(channel: Channel, options: SessionOptions): Promi
   } catch (error) {
     const text = `the certificates of the relay cannot be used: ${String((error as Error).message)}`;
     channel.close(text);
-    return { ok: false, info: channel.lost!, problem: { result: 'validation-failure', text } };
+    return { ok: false, info: channel.lost!, problem: { result: 'validation-failure', text }, stale: false };
   }
   const key = resumptionKey(options);
+  const session = sessions.get(key);
   const servername = wanted.servername ?? host;
   const failed = await channel.startTls({
     // SNI is for names only (RFC 6066 §3).
     servername: isIP(servername) === 0 ? servername : '',
     secureContext,
-    session: sessions.get(key),
+    session,
     // Decided below, where the reason can be told.
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,
   });
   if (failed !== undefined) {
     sessions.delete(key);
-    return { ok: false, info: failed, problem: { result: 'validation-failure', text: failed.error } };
+    const problem: TlsProblem = { result: 'validation-failure', text: failed.error };
+    return { ok: false, info: failed, problem, stale: session !== undefined };
   }
   const socket = channel.socket as tls.TLSSocket;
   // A resumed session was checked when it was made: only what has passed is kept.
   const problem = checked && !socket.isSessionReused() ? check(socket, options) : undefined;
   if (problem !== undefined && wanted.mode === 'verified') {
     channel.close(problem.text);
-    return { ok: false, info: channel.lost!, problem };
+    return { ok: false, info: channel.lost!, problem, stale: false };
   }
   // With TLS 1.3 the tickets come with the first bytes after the handshake.
   if (problem === undefined) socket.on('session', (session: Buffer) => sessions.set(key, session));

@@ -4,7 +4,7 @@ import { afterEach, expect, it } from 'vitest';
 import { issueCertificate } from '../sandbox/certificate.ts';
 import { openSession } from '../smtp/session.ts';
 import type { SessionTls } from '../smtp/types.ts';
-import { type Peer, type PeerConnection, startPeer } from './peer.ts';
+import { type Peer, type PeerConnection, type Step, startPeer } from './peer.ts';
 import { GREETING, options } from './smtp-helpers.ts';
 
 const root = issueCertificate({ commonName: 'Root', ca: true });
@@ -63,4 +63,21 @@ it.each<[string, SessionTls, SessionTls]>([
   ['one by other trusted certificates', { ...verified, ca: root.cert + certificate.cert }, verified],
 ])('%s', async (_, first, second) => {
   expect(await resumed(first, second)).toEqual([false, false]);
+});
+
+it('a server that breaks off instead of declining is asked once more, from the start', async () => {
+  const hello: Step[] = [...GREETING, 'S: 250-mx.test', 'S: 250 STARTTLS', 'C= STARTTLS', 'S: 220 Go'];
+  const secured: Step[] = [...hello, '*** starttls', 'C: EHLO me.test', 'S: 250 mx.test', '*** eof'];
+  const breaking: Step[] = [...hello, (connection: PeerConnection) => connection.anything(), '*** drop'];
+  peer = await startPeer([secured, breaking, secured, breaking, breaking]);
+  const open = async () => {
+    const outcome = await openSession(options(peer.port, { tls: { mode: 'required' } }));
+    if (outcome.ok) outcome.session.destroy();
+    return outcome;
+  };
+  expect(await open()).toMatchObject({ ok: true });
+  expect(await open()).toMatchObject({ ok: true, tlsProblem: undefined });
+  // Not without end.
+  expect(await open()).toMatchObject({ ok: false, tlsProblem: { result: 'validation-failure' } });
+  await peer.done;
 });
