@@ -60,6 +60,7 @@ beforeAll(async () => {
         replies: [3, 2, 1].map((at) => ({ at: at * 1000, text: `421 ${'x'.repeat(1000)}` })),
       }),
       siteWith({ source: '127.0.0.3', waiting: 'warm-up', connections: 1, perSecond: 0.5, delivered: 5 }),
+      siteWith({ site: 'route:1', provider: '', waiting: 'relay-down' }),
       siteWith({ site: 'mx:google', provider: 'gmail', waiting: 'suspended', ratePerSecond: null }),
     ],
     sources: [sourceWith({}), sourceWith({ address: '127.0.0.3', state: 'failed', error: 'EADDRNOTAVAIL' })],
@@ -110,6 +111,7 @@ describe('the queue screen', () => {
         connectionsAllowed: 2,
       },
       { source: '127.0.0.3', waiting: 'warm-up' },
+      { site: 'route:1', waiting: 'relay-down' },
       { site: 'mx:google', ratePerSecond: null },
     ]);
     expect(body.sites[0].replies).toHaveLength(3);
@@ -148,6 +150,8 @@ describe('the queue screen', () => {
       bounced: 1,
       throttles: 0,
     });
+    // a route's site is none, and the line of a domain that nobody knows has no site
+    expect(providers[2]).toMatchObject({ provider: '', queued: 1, sites: 0 });
     expect(providers.map(({ provider, queued }: Record<string, unknown>) => [provider, queued])).toEqual([
       ['docomo', 3],
       ['gmail', 2],
@@ -156,13 +160,13 @@ describe('the queue screen', () => {
   });
 
   it.each([
-    ['domain=Gmail.com', ['gmail.com'], 3],
-    ['domain=nothing.example', [], 3],
+    ['domain=Gmail.com', ['gmail.com'], 4],
+    ['domain=nothing.example', [], 4],
     ['provider=docomo', ['docomo.ne.jp'], 2],
     ['waiting=ready', ['gmail.com', 'unknown.example'], 0],
     ['waiting=warm-up', [], 1],
     ['provider=gmail&waiting=ready', ['gmail.com'], 0],
-    ['limit=1', ['docomo.ne.jp'], 3],
+    ['limit=1', ['docomo.ne.jp'], 4],
   ])('filters by %s', async (query, domains, sites) => {
     const { body } = await d.get(`/queues?${query}`);
     expect([names(body.items), body.sites.length]).toEqual([domains, sites]);

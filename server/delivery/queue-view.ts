@@ -31,7 +31,10 @@ export function mergeLines(
   });
 }
 
-/** Depth from the lines, all else from the sites, since a site counts once however many domains share it. Deepest first. */
+/**
+ * Depth from the lines, all else from the sites, since a site counts once however many domains share it. Relays are no
+ * provider: what goes by them is seen among the sites and relays. Deepest first.
+ */
 export function foldProviders(
   lines: readonly QueueLine[],
   sites: MtaStatus['sites'],
@@ -70,6 +73,7 @@ export function foldProviders(
   }
   const seen = new Set<string>();
   for (const site of sites) {
+    if (site.provider === '') continue;
     const sum = of(site.provider);
     const key = `${site.provider} ${site.site}`;
     if (!seen.has(key)) sum.sites += 1;

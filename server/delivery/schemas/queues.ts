@@ -29,6 +29,7 @@ export const Queue = Type.Object({
 export const QueueSite = Type.Object({
   /** `mx:a.example,b.example` or `route:3` */
   site: Type.String(),
+  /** '' of a route's site */
   provider: Type.String(),
   /** '' when the system chooses the address */
   source: Type.String(),
