@@ -250,6 +250,25 @@ export interface LedgerRow {
   userAgent: string;
 }
 
+/** What a fold needs of the ledger: rows one by one, but first-attempt deliveries added up by job, provider and minute. */
+export type FoldRow = Pick<
+  LedgerRow,
+  | 'id'
+  | 'at'
+  | 'kind'
+  | 'jobId'
+  | 'subscriberId'
+  | 'listId'
+  | 'recipient'
+  | 'provider'
+  | 'attempt'
+  | 'reason'
+  | 'link'
+> & {
+  /** how many deliveries stand behind it: those have no person, their `at` is the minute's start, their id the last one's */
+  count: number;
+};
+
 /** An event to write into the ledger (by the tracking routes and inbound mail). */
 export interface LedgerEvent {
   kind: 'opened' | 'clicked' | 'unsubscribed' | 'complained';

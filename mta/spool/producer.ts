@@ -188,6 +188,7 @@ export function createSpool(db: Database): Spool {
 
     recordEvents: (events) => record.immediate(events),
     readLedger: (afterId, limit): LedgerRow[] => reader.after(afterId, limit),
+    foldLedger: (afterId, limit) => reader.fold(afterId, limit),
     searchLedger: (filter: LedgerFilter, beforeId, limit) => reader.search(filter, beforeId, limit),
     bounceReasons: (jobId) => reader.bounceReasons(jobId),
     lastLedgerId: () => reader.lastId(),

@@ -3,7 +3,7 @@
  * Everything here may be done twice.
  */
 import type { Statement } from 'better-sqlite3';
-import type { LedgerRow, Reason, Spool } from '../../mta/index.ts';
+import type { FoldRow, Reason, Spool } from '../../mta/index.ts';
 import { unsubscribe } from '../audience/membership.ts';
 import type { Db } from '../deps.ts';
 import { suppress } from '../suppression/suppress.ts';
@@ -25,7 +25,7 @@ export class FoldEffects {
   }
 
   /** True: somebody must not be mailed any more, so the MTA should look at its stops. */
-  apply(rows: readonly LedgerRow[], campaignOf: (jobId: number) => number): boolean {
+  apply(rows: readonly FoldRow[], campaignOf: (jobId: number) => number): boolean {
     const effects = rows.flatMap((row) => this.#effectOf(row, campaignOf) ?? []);
     if (effects.length === 0) return false;
     // The spool commits first: after a crash in between, both are done again, while a stop that was noted here but not
@@ -36,7 +36,7 @@ export class FoldEffects {
     return true;
   }
 
-  #effectOf(row: LedgerRow, campaignOf: (jobId: number) => number): (() => void) | undefined {
+  #effectOf(row: FoldRow, campaignOf: (jobId: number) => number): (() => void) | undefined {
     const { kind, recipient, subscriberId, listId, reason, at, id: ledgerId } = row;
     // '' when the person was erased since
     if (kind === 'bounced' && recipient !== '' && (DEAD.has(reason) || this.#hostIsGone(row))) {
@@ -65,7 +65,7 @@ export class FoldEffects {
     return undefined;
   }
 
-  #hostIsGone({ reason, recipient, at }: LedgerRow): boolean {
+  #hostIsGone({ reason, recipient, at }: FoldRow): boolean {
     if (reason !== 'unknown-host') return false;
     const before = { recipient, kinds: ['bounced' as const], to: at - HOST_CHECKS_APART + 1 };
     return this.#spool

@@ -5,7 +5,7 @@
  */
 import type { Statement } from 'better-sqlite3';
 import { eq, sql } from 'drizzle-orm';
-import type { LedgerRow } from '../../mta/index.ts';
+import type { FoldRow } from '../../mta/index.ts';
 import { campaignStats, campaigns } from '../db/schema.ts';
 import type { WorkerContext } from '../worker.ts';
 import { FoldEffects } from './fold-effects.ts';
@@ -15,7 +15,9 @@ import { TallyWriter } from './tally-writer.ts';
 import { summaries } from './view.ts';
 
 const CURSOR = 'campaigns';
-const BATCH = 1000;
+const BATCH = 5000;
+/** ms between two looks while mails are settled all the time: each is a durable write that the sender's has to wait for */
+const REST = 200;
 /** ms between two looks at the ledger when nobody wakes us */
 const HEARTBEAT = 250;
 /** ms between two live events of a campaign */
@@ -32,7 +34,7 @@ export class Fold {
   readonly #cursor: Statement;
   readonly #setCursor: Statement;
   readonly #campaignOf: Statement;
-  readonly #commit: (rows: readonly LedgerRow[]) => void;
+  readonly #commit: (rows: readonly FoldRow[], through: number) => void;
   /** jobId → campaign, undefined: none of ours */
   readonly #jobs = new Map<number, number | undefined>();
   /** campaignId → what every screen was told last */
@@ -41,6 +43,9 @@ export class Fold {
   readonly #moved = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  #rest: NodeJS.Timeout | undefined;
+  #restUntil = 0;
+  /** woken since the run that goes on began */
   #again = false;
   #stopped = false;
   #shownAt = 0;
@@ -57,8 +62,10 @@ export class Fold {
        ON CONFLICT (name) DO UPDATE SET ledger_id = excluded.ledger_id`,
     );
     this.#campaignOf = db.$client.prepare('SELECT id FROM campaigns WHERE job_id = ?').pluck();
-    const commit = db.$client.transaction((rows: readonly LedgerRow[]) => this.#apply(rows));
-    this.#commit = (rows) => commit.immediate(rows);
+    const commit = db.$client.transaction((rows: readonly FoldRow[], through: number) =>
+      this.#apply(rows, through),
+    );
+    this.#commit = (rows, through) => commit.immediate(rows, through);
   }
 
   /** The ledger may have grown. The first call starts the heartbeat, which also sees what nobody told us. */
@@ -66,28 +73,37 @@ export class Fold {
     if (this.#stopped) return;
     this.#timer ??= setInterval(() => this.wake(), HEARTBEAT);
     this.#again = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    if (this.#running || this.#rest) return;
+    this.#rest = setTimeout(
+      () => {
+        this.#rest = undefined;
+        this.#running = this.#run().finally(() => {
+          this.#running = undefined;
+          this.#restUntil = performance.now() + REST;
+          if (this.#again) this.wake();
+        });
+      },
+      Math.max(0, this.#restUntil - performance.now()),
+    );
   }
 
   /** Resolves when the batch at hand is written. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#rest);
     await this.#running;
   }
 
   async #run(): Promise<void> {
+    this.#again = false;
     try {
-      while (this.#again && !this.#stopped) {
-        this.#again = false;
+      do {
         while (!this.#stopped && this.#foldBatch()) {
           this.#publish();
           await this.#context.breathe();
         }
-        if (!this.#stopped && this.#finishSettled()) this.#again = true;
-      }
+      } while (!this.#stopped && this.#finishSettled());
       if (!this.#stopped) this.#publish();
     } catch (error) {
       // A locked database or a full disk passes: the heartbeat tries again from the same cursor.
@@ -103,21 +119,21 @@ export class Fold {
 
   /** False: there was nothing to fold. */
   #foldBatch(): boolean {
-    const rows = this.#context.spool.readLedger(this.#position(), BATCH);
+    const { through, rows } = this.#context.spool.foldLedger(this.#position(), BATCH);
     if (rows.length === 0) return false;
     const ours = rows.filter((row) => this.#campaign(row.jobId) !== undefined);
     if (this.#effects.apply(ours, (jobId) => this.#campaign(jobId)!)) this.#context.mta({ type: 'stops' });
-    this.#commit(rows);
+    this.#commit(rows, through);
     return true;
   }
 
-  #apply(rows: readonly LedgerRow[]): void {
+  #apply(rows: readonly FoldRow[], through: number): void {
     const tallies = tally(rows, (jobId) => this.#campaign(jobId));
     for (const [campaignId, campaign] of tallies) {
       this.#writer.write(campaignId, campaign);
       this.#moved.add(campaignId);
     }
-    this.#setCursor.run(CURSOR, rows.at(-1)!.id);
+    this.#setCursor.run(CURSOR, through);
   }
 
   #campaign(jobId: number): number | undefined {

@@ -2,7 +2,7 @@
  * What a batch of ledger rows adds to the counters of campaigns: pure, so that a test can add up in its own way and
  * compare. Who did something for the first time is not known here; the writer asks `engagements`.
  */
-import type { LedgerRow } from '../../mta/index.ts';
+import type { FoldRow } from '../../mta/index.ts';
 
 /** Columns of campaign_stats that are plain sums of rows. */
 export interface StatsDelta {
@@ -47,7 +47,7 @@ const minuteOf = (at: number): number => at - (at % MINUTE);
 
 /** Adds up rows of known campaigns; rows of other jobs (tests, single messages) are not counted here. */
 export function tally(
-  rows: readonly LedgerRow[],
+  rows: readonly FoldRow[],
   campaignOf: (jobId: number) => number | undefined,
 ): Map<number, CampaignTally> {
   const tallies = new Map<number, CampaignTally>();
@@ -64,16 +64,16 @@ export function tally(
   return tallies;
 }
 
-function addRow(to: CampaignTally, row: LedgerRow): void {
+function addRow(to: CampaignTally, row: FoldRow): void {
   const { stats } = to;
   switch (row.kind) {
     case 'delivered':
     case 'bounced':
     case 'suppressed':
-      stats[row.kind] += 1;
+      stats[row.kind] += row.count;
       if (wasDeferred(row)) stats.deferred -= 1;
-      addProvider(to, row.provider, row.kind);
-      if (row.kind !== 'suppressed') addTime(to, row.at, row.kind);
+      addProvider(to, row.provider, row.kind, row.count);
+      if (row.kind !== 'suppressed') addTime(to, row.at, row.kind, row.count);
       break;
     case 'deferred':
       stats.deferrals += 1;
@@ -107,11 +107,11 @@ function addRow(to: CampaignTally, row: LedgerRow): void {
  * Was this mail waiting for another attempt? An outcome's `attempt` counts itself, but a suppression is no attempt: it
  * carries the number of those before.
  */
-function wasDeferred(row: LedgerRow): boolean {
+function wasDeferred(row: FoldRow): boolean {
   return row.kind === 'suppressed' ? row.attempt >= 1 : row.attempt > 1;
 }
 
-function addProvider(to: CampaignTally, provider: string, column: keyof ProviderDelta): void {
+function addProvider(to: CampaignTally, provider: string, column: keyof ProviderDelta, count = 1): void {
   // Suppressed before anybody looked where it would go.
   if (provider === '') return;
   let found = to.providers.get(provider);
@@ -119,15 +119,15 @@ function addProvider(to: CampaignTally, provider: string, column: keyof Provider
     found = { delivered: 0, deferrals: 0, bounced: 0, suppressed: 0 };
     to.providers.set(provider, found);
   }
-  found[column] += 1;
+  found[column] += count;
 }
 
-export function addTime(to: CampaignTally, at: number, kind: string): void {
+export function addTime(to: CampaignTally, at: number, kind: string, count = 1): void {
   const key = `${minuteOf(at)} ${kind}`;
-  to.times.set(key, (to.times.get(key) ?? 0) + 1);
+  to.times.set(key, (to.times.get(key) ?? 0) + count);
 }
 
-function engage(to: CampaignTally, row: LedgerRow, what: 'openedAt' | 'clickedAt' | 'unsubscribedAt'): void {
+function engage(to: CampaignTally, row: FoldRow, what: 'openedAt' | 'clickedAt' | 'unsubscribedAt'): void {
   if (row.subscriberId === 0) return;
   let found = to.engagements.get(row.subscriberId);
   if (!found) {
