@@ -1,18 +1,19 @@
 /** How the queue screen calls things. */
-import { label, number, t } from '../../lib/i18n.svelte.ts';
-import { readSite } from './standing.ts';
+import { hasText, label, number, t } from '../../lib/i18n.svelte.ts';
+import { readSite, SANDBOX_ROUTE } from './standing.ts';
 import type { Control, Relay, Throttle } from './types.ts';
 
-/** A provider's own label where the dictionary has none (a provider that an administrator added). */
+/** The dictionary's name; `own` is for those that an administrator added. */
 export function providerName(provider: string, own?: string): string {
-  if (provider === '') return '';
-  const known = label('deliveries.provider', provider);
-  return known === provider && own ? own : known;
+  return hasText(`deliveries.provider.${provider}`)
+    ? label('deliveries.provider', provider)
+    : own || provider;
 }
 
 export function siteName(key: string, relays: readonly Relay[] = []): string {
   const site = readSite(key);
   if ('routeId' in site) {
+    if (site.routeId === SANDBOX_ROUTE) return t('mode.sandbox');
     const match = relays.find(({ routeId }) => routeId === site.routeId)?.match;
     return t('queues.route', { match: match || `#${site.routeId}` });
   }

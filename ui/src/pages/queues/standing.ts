@@ -31,6 +31,9 @@ export const TONES: Record<WaitReason, Tone> = {
   'disk-full': 'bad',
 };
 
+/** In sandbox mode there is one route, it is nobody's, and no order is about it. */
+export const SANDBOX_ROUTE = 0;
+
 /** `mx:a.example,b.example` → its hosts; `route:3` → the route's id. */
 export function readSite(key: string): { hosts: string[] } | { routeId: number } {
   const route = /^route:(\d+)$/.exec(key);

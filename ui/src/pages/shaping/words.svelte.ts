@@ -4,9 +4,16 @@ import { duration, number, t } from '../../lib/i18n.svelte.ts';
 import { type Limit, shownValue } from './limits.ts';
 import { readable } from './pattern.ts';
 
-/** `20 通/秒`, `はい`, `制限なし` */
+/** `20 通/秒`, `はい`, `制限なし`; a yes or no that nobody has set is a no */
 export function limitText(limit: Limit, value: number | boolean | null): string {
-  if (value === null) return t('shaping.noLimit');
+  if (value === null)
+    return t(
+      limit.scale === undefined
+        ? 'shaping.no'
+        : limit.name === 'suspendOnFailedConnection'
+          ? 'shaping.noRest'
+          : 'shaping.noLimit',
+    );
   const shown = shownValue(limit, value);
   if (typeof shown === 'boolean') return t(shown ? 'shaping.yes' : 'shaping.no');
   return t(
