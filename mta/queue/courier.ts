@@ -57,6 +57,8 @@ export interface CourierOwner {
 
 /** Mails rendered and signed ahead of the one that is being sent: keeps both cores signing while the peer answers. */
 const AHEAD = 2;
+/** ms without a reply after which a server is waited for: mail that it might take would only wait, too, maybe for ten minutes */
+const SILENT = 500;
 /** ms that a connection without work is kept for the next mail */
 const IDLE = 5000;
 
@@ -82,6 +84,8 @@ export class Courier {
   /** mails taken and not yet sent, in the queue's order, urgent ones before bulk */
   #ahead: Taken[] = [];
   #taken = 0;
+  /** of the monotonic clock: the last outcome, or the mail that was sent after a rest */
+  #heardAt = 0;
   /** of the mails it sent: one had its verdict; one was lost with the connection */
   #answered = false;
   #lost = false;
@@ -148,13 +152,14 @@ export class Courier {
       if (this.#stopping) this.#owner.giveBack(next);
       else if (this.#owner.mayStillGo(next)) this.#send(session, next, next.mail);
     }
-    while (!this.#full(AHEAD)) {
+    const silent = session.inFlight > 0 && performance.now() - this.#heardAt > SILENT;
+    while (!silent && !this.#full(AHEAD)) {
       const taken = this.#owner.take(this, false);
       if (!taken) break;
       this.#compose(taken);
     }
     // One place more for mail that cannot wait: it goes before the bulk mail here.
-    if (this.#ahead.length === AHEAD && !this.#full(AHEAD + 1) && this.line.urgent) {
+    if (!silent && this.#ahead.length === AHEAD && !this.#full(AHEAD + 1) && this.line.urgent) {
       const taken = this.#owner.take(this, true);
       if (taken) this.#compose(taken);
     }
@@ -226,7 +231,9 @@ export class Courier {
   }
 
   #send(session: Session, taken: Taken, mail: Mail): void {
+    if (session.inFlight === 0) this.#heardAt = performance.now();
     session.send(mail).then((outcome) => {
+      this.#heardAt = performance.now();
       // A 421 speaks of the connection, not of the mail (RFC 5321 §3.8).
       if (outcome.kind === 'lost' || (outcome.kind === 'refused' && outcome.reply.code === 421))
         this.#lost = true;

@@ -253,8 +253,7 @@ export class Lane {
     const used = this.couriers.size + (this.#before?.couriers.size ?? 0);
     const limit = this.connectionsLimit;
     const slots = concurrency.slots(this.allowed, limit);
-    if (used >= (urgent ? slots.urgent : slots.bulk))
-      return !urgent && used < limit && used === limit - 1 ? 'reserved' : 'connection-limit';
+    if (used >= (urgent ? slots.urgent : slots.bulk)) return this.limitReason(urgent) ?? 'connection-limit';
     const { cap } = this;
     if (cap) {
       const free = cap.connections - cap.couriers.size;
@@ -269,10 +268,12 @@ export class Lane {
     return this.cap && this.cap.rate.wait(now) > this.#rate.wait(now) ? 'provider-limit' : 'rate-limit';
   }
 
-  /** All connections that it may have at most are busy. */
-  atLimit(urgent: boolean): boolean {
-    const { bulk, urgent: most } = concurrency.slots(this.connectionsLimit, this.connectionsLimit);
-    return this.couriers.size >= (urgent ? most : bulk);
+  /** What more mail waits for although connections are open; undefined: for its turn. */
+  limitReason(urgent: boolean): 'connection-limit' | 'reserved' | undefined {
+    const limit = this.connectionsLimit;
+    const used = this.couriers.size;
+    if (used >= limit) return 'connection-limit';
+    return !urgent && limit >= 2 && used === limit - 1 ? 'reserved' : undefined;
   }
 
   /** Mails per second as the profile and the back-off have it, null: no limit */

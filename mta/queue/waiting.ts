@@ -92,12 +92,7 @@ function reasonOf(lane: Lane, line: Line, urgent: boolean, wall: number, now: nu
   if (!urgent && lane.quietUntil(wall) !== null) return 'quiet-minutes';
   let open = false;
   for (const courier of lane.couriers) if (!courier.opening && courier.line === line) open = true;
-  if (open)
-    return lane.mailWait(now) > 0
-      ? lane.rateReason(now)
-      : lane.atLimit(urgent)
-        ? 'connection-limit'
-        : 'sending';
+  if (open) return lane.mailWait(now) > 0 ? lane.rateReason(now) : (lane.limitReason(urgent) ?? 'sending');
   return lane.block(line, urgent, now, wall) ?? 'ready';
 }
 
