@@ -82,6 +82,18 @@ describe('DMARC', () => {
     expect(brief(judgeDmarc(wanted, { name, values }))).toBe(expected);
   });
 
+  it.each([
+    ['v=DMARC1; p=none; adkim=s', 'v=DMARC1; p=quarantine; adkim=s; rua=mailto:d@example.jp'],
+    [
+      'v=DMARC1; p=reject; sp=none; rua=mailto:x@example.jp!10m',
+      'v=DMARC1; p=reject; sp=none; rua=mailto:x@example.jp!10m,mailto:d@example.jp',
+    ],
+  ])('%s becomes %s: nothing that was there is lost', (value, suggestion) => {
+    const { advice } = judgeDmarc(wanted, { name, values: [value] });
+    expect(advice.map(({ values }) => values.suggestion)).toEqual(advice.map(() => suggestion));
+    expect(advice.length).toBeGreaterThan(0);
+  });
+
   it("takes a parent's policy for subdomains, and says where it stands", () => {
     const values = ['v=DMARC1; p=reject; sp=none; rua=mailto:d@example.jp'];
     expect(judgeDmarc({ ...wanted, name: '_dmarc.news.example.jp' }, { name, values })).toMatchObject({

@@ -119,18 +119,42 @@ function* dmarcHints(
   policy: string,
 ): Generator<Advice> {
   const want = tagsOf(wanted.value);
+  const inherited = facts.name !== wanted.name;
+  // A record of the domain's own would replace the parent's: there is nothing to merge with.
+  const suggestion: Record<string, string> = inherited ? {} : { suggestion: mergeDmarc(tags, want) };
   if (POLICIES.indexOf(policy) < POLICIES.indexOf(want.get('p')!))
-    yield advise('dmarc-policy-weaker', { found: policy, wanted: want.get('p')! });
-  if (facts.name !== wanted.name) yield advise('dmarc-inherited', { name: facts.name, policy });
+    yield advise('dmarc-policy-weaker', { found: policy, wanted: want.get('p')!, ...suggestion });
+  if (inherited) yield advise('dmarc-inherited', { name: facts.name, policy });
   const reports = reportAddresses(tags.get('rua') ?? '');
   const own = reportAddresses(want.get('rua') ?? '');
-  if (reports.length === 0) yield advise('dmarc-reports-none');
+  if (reports.length === 0) yield advise('dmarc-reports-none', own.length > 0 ? suggestion : {});
   else if (own.some((address) => !reports.includes(address)))
-    yield advise('dmarc-reports-differ', { found: reports.join(', '), wanted: own.join(', ') });
+    yield advise('dmarc-reports-differ', {
+      found: reports.join(', '),
+      wanted: own.join(', '),
+      ...suggestion,
+    });
   for (const { address, name } of facts.refused ?? [])
     yield advise('dmarc-reports-refused', { address, name, value: 'v=DMARC1' });
   // The return path is a subdomain: SPF is only aligned in the relaxed way (§3.1.2). DKIM still is.
   if (tags.get('aspf')?.toLowerCase() === 's') yield advise('dmarc-strict-spf');
+}
+
+/** The record that is there with the stricter policy of the two and with our report address beside the others. */
+function mergeDmarc(tags: ReadonlyMap<string, string>, want: ReadonlyMap<string, string>): string {
+  const rank = (policy: string): number => POLICIES.indexOf(policy.toLowerCase());
+  const policy = [tags.get('p')!, want.get('p')!].sort((a, b) => rank(b) - rank(a))[0]!;
+  const there = tags.get('rua') ?? '';
+  const known = reportAddresses(there);
+  const added = reportAddresses(want.get('rua') ?? '').filter((address) => !known.includes(address));
+  const rua = [there, ...added.map((address) => `mailto:${address}`)].filter(Boolean).join(',');
+  const rest = [...tags].filter(([name]) => !['v', 'p', 'rua'].includes(name));
+  return [
+    'v=DMARC1',
+    `p=${policy.toLowerCase()}`,
+    ...rest.map(([name, value]) => `${name}=${value}`),
+    ...(rua === '' ? [] : [`rua=${rua}`]),
+  ].join('; ');
 }
 
 /** The addresses of `rua=mailto:a@example.jp!10m,mailto:…`. */

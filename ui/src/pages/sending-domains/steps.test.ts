@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DnsRecord, SendingDomain } from '../../../../server/delivery/sending-domain-schemas.ts';
-import { recordTone, shortName, stepsOf } from './steps.ts';
+import { recordTone, shortName, stepsOf, valueToPublish } from './steps.ts';
 
 const record = (level: DnsRecord['level'], state: DnsRecord['state']) =>
   ({ step: 'spf', level, required: level === 'required', state, keyId: null }) as DnsRecord;
@@ -73,4 +73,37 @@ test.each([
   ['myexample.jp', 'myexample.jp'],
 ])('%s is entered as %s', (name, expected) => {
   expect(shortName(name, 'example.jp')).toBe(expected);
+});
+
+const spf = (state: DnsRecord['state'], more: Partial<DnsRecord> = {}) =>
+  ({
+    ...record('required', state),
+    purpose: 'spf',
+    value: '"ours"',
+    found: ['theirs'],
+    advice: [],
+    ...more,
+  }) as DnsRecord;
+test.each<[string, DnsRecord, string, string]>([
+  ['nothing is there', spf('missing', { found: [] }), 'own', 'ours'],
+  ['never looked at', spf('unchecked'), 'own', 'ours'],
+  ['what is there works', spf('ok'), 'published', 'theirs'],
+  [
+    'something has to be added',
+    spf('different', { advice: [{ code: 'spf-not-allowed', values: { suggestion: 'both' } }] }),
+    'merged',
+    'both',
+  ],
+  ['a key is ours alone', spf('ok', { purpose: 'dkim' }), 'own', 'ours'],
+  [
+    "a parent's policy works",
+    spf('ok', {
+      purpose: 'dmarc',
+      advice: [{ code: 'dmarc-inherited', values: { name: 'x', policy: 'none' } }],
+    }),
+    'own',
+    'ours',
+  ],
+])('what to publish when %s', (_name, of, kind, value) => {
+  expect(valueToPublish(of)).toEqual({ kind, value });
 });

@@ -1,4 +1,5 @@
 import type { DnsRecord, SendingDomain } from '../../../../server/delivery/sending-domain-schemas.ts';
+import { onePiece } from './txt.ts';
 
 /** The order of the guided page. */
 export const STEPS = ['dkim', 'spf', 'dmarc', 'return-path', 'reverse-dns'] as const;
@@ -53,7 +54,18 @@ export function shortName(name: string, domain: string): string {
   return name === domain ? '@' : name.endsWith(end) ? name.slice(0, -end.length) : name;
 }
 
-/** What has to stand there so that nothing that is there now is lost; undefined where our own value is right as it is. */
-export function mergedValue(record: DnsRecord): string | undefined {
-  return record.advice.find(({ values }) => values.suggestion)?.values.suggestion;
+/** Records that others may have written too: what is there and works must not be replaced by our own value. */
+const SHARED: readonly DnsRecord['purpose'][] = ['spf', 'return-path-spf', 'dmarc', 'from-address'];
+
+/**
+ * What should stand there. `merged`: what is there with ours added, so that nothing is lost; `published`: what is there is
+ * right; `own`: our value as it is.
+ */
+export function valueToPublish(record: DnsRecord): { kind: 'own' | 'merged' | 'published'; value: string } {
+  const suggestion = record.advice.find(({ values }) => values.suggestion)?.values.suggestion;
+  if (suggestion) return { kind: 'merged', value: suggestion };
+  const elsewhere = record.advice.some(({ code }) => code === 'dmarc-inherited');
+  if (record.state === 'ok' && SHARED.includes(record.purpose) && !elsewhere)
+    return { kind: 'published', value: record.found.join(', ') };
+  return { kind: 'own', value: onePiece(record.value) };
 }
