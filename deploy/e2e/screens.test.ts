@@ -29,7 +29,24 @@ beforeAll(async () => {
   const api = new Api(appliance.adminUrl);
   await api.login(LOGIN.email, LOGIN.password);
   const domain = await api.post<{ id: number }>('/sending-domains', { domain: 'example.co.jp' });
-  await api.post('/routes', { match: '*.example.jp', relay: [{ host: 'relay.example.jp', port: 25 }] });
+  await api.post('/routes', {
+    match: '*.example.jp',
+    relay: [
+      { host: 'relay.example.jp', port: 25, tls: 'required', ratePerSecond: 5 },
+      { host: 'spare.example.jp', port: 25, weight: 0 },
+    ],
+  });
+  // One address that this machine has, one that it has not: its row says what is wrong.
+  const pool = await api.post<{ id: number }>('/ip-pools', {
+    name: '一斉配信用',
+    sources: [
+      { address: '127.0.0.1', ehlo: 'mail1.example.co.jp', weight: 3 },
+      { address: '203.0.113.9', ehlo: 'mail2.example.co.jp', warmUp: true },
+    ],
+  });
+  await api.patch('/shaping/docomo', { values: { connections: 4 } });
+  await api.post('/shaping', { provider: 'partner-a', label: '取引先 A', domains: ['a.example.jp'] });
+  await api.post('/tls-rules', { match: 'bank.example.jp', mode: 'verified' });
   await api.post('/attributes', { key: 'company', label: '会社名', type: 'text' });
   await api.post('/api-keys', { name: '基幹システム', scopes: ['audience:read'] });
   await api.post('/suppressions', { email: 'stop@example.jp', note: '電話で依頼' });
@@ -40,6 +57,13 @@ beforeAll(async () => {
   const file = new File([rows.join('\n')], '名簿.csv', { type: 'text/csv' });
   const imported = await api.upload<{ id: number }>('/imports', { listId: String(list.id) }, file);
   await api.poll<{ state: string }>(`/imports/${imported.id}`, ({ state }) => state === 'done');
+  await api.post('/queues/controls', {
+    scope: 'domain',
+    value: 'paused.example.jp',
+    action: 'pause',
+    reason: '相手先のメンテナンス',
+    minutes: 60,
+  });
   const draft = {
     name: '11月のお便り',
     subject: '{{ name }}様 お知らせ',
@@ -50,7 +74,11 @@ beforeAll(async () => {
   const sent = await api.post<{ id: number }>('/campaigns', draft);
   await api.post(`/campaigns/${sent.id}/start`);
   await api.poll<{ state: string }>(`/campaigns/${sent.id}`, ({ state }) => state === 'finished');
-  const written = await api.post<{ id: number }>('/campaigns', { ...draft, name: '下書き' });
+  const written = await api.post<{ id: number }>('/campaigns', {
+    ...draft,
+    name: '下書き',
+    poolId: pool.id,
+  });
   const mails = await api.get<{ items: { id: number }[] }>('/sandbox-messages?limit=1');
   const people = await api.get<{ items: { id: number }[] }>('/subscribers?limit=1');
   places = {
@@ -74,6 +102,14 @@ beforeAll(async () => {
     suppressions: '/suppressions',
     deliveries: '/deliveries',
     queues: '/queues',
+    'queues: sites': '/queues?tab=sites',
+    'queues: sources': '/queues?tab=sources',
+    'queues: relays': '/queues?tab=relays',
+    'IP pools': '/ip-pools',
+    shaping: '/shaping',
+    'shaping of a provider': '/shaping/docomo',
+    'shaping of one’s own': '/shaping/partner-a',
+    TLS: '/tls',
     sandbox: '/sandbox',
     'sandbox mail': `/sandbox/${mails.items[0]!.id}`,
     'sending domains': '/sending-domains',

@@ -2,10 +2,14 @@ import { describe, expect, it } from 'vitest';
 import profiles from '../../../mta/shaping/profiles.json' with { type: 'json' };
 import {
   CONTENT_ERRORS,
+  CONTROL_ACTIONS,
   DELIVERY_CLASSES,
   LEDGER_KINDS,
+  MTA_PROBLEMS,
   PHASES,
   REASONS,
+  TLS_MODES,
+  TLS_POLICY_NAMES,
   WAIT_REASONS,
 } from '../../../mta/types.ts';
 import { ImportState, TimelineEntry } from '../../../server/audience/schemas.ts';
@@ -13,6 +17,17 @@ import { ROLES, SCOPES } from '../../../server/auth/permissions.ts';
 import { FINDINGS } from '../../../server/campaigns/preflight.ts';
 import { Audience, CampaignState } from '../../../server/campaigns/schemas.ts';
 import { DNS_ADVICE } from '../../../server/delivery/dns-advice.ts';
+import {
+  BIND_CODES,
+  CONTROL_API_SCOPES,
+  EHLO_CODES,
+  PTR_CODES,
+  QueueThrottle,
+  RelayHealth,
+  ShapingProvider,
+  SourceLive,
+  TlsReportDay,
+} from '../../../server/delivery/schemas.ts';
 import { DkimKey, DnsRecord } from '../../../server/delivery/sending-domain-schemas.ts';
 import { ERRORS, FIELD_ERRORS, IMPORT_ERRORS } from '../../../server/errors.ts';
 import { fill, flatten, placeholders } from '../lib/message.ts';
@@ -65,7 +80,25 @@ describe('dictionary', () => {
     ['deliveries.phase', PHASES],
     ['deliveries.provider', [...profiles.map(({ provider }) => provider), 'sandbox']],
     ['queues.waiting', WAIT_REASONS],
+    ['queues.waitingHelp', WAIT_REASONS],
     ['queues.class', DELIVERY_CLASSES],
+    ['queues.orders.action', CONTROL_ACTIONS],
+    ['queues.orders.scope', CONTROL_API_SCOPES],
+    ['queues.throttle.kind', QueueThrottle.properties.kind.enum],
+    ['queues.problems', MTA_PROBLEMS.flatMap((code) => [`${code}.title`, `${code}.text`])],
+    ['ipPools.state', SourceLive.properties.state.enum],
+    ['ipPools.test', [...BIND_CODES, ...PTR_CODES, ...EHLO_CODES]],
+    [
+      'ipPools.test.todo',
+      [...BIND_CODES, ...PTR_CODES, ...EHLO_CODES].filter((code) => !code.endsWith('-ok')),
+    ],
+    ['shaping.limit', Object.keys(ShapingProvider.properties.limits.properties)],
+    ['shaping.limitHelp', Object.keys(ShapingProvider.properties.limits.properties)],
+    ['routes.tls', TLS_MODES],
+    ['routes.health', RelayHealth.properties.state.enum],
+    ['deliveries.tlsPolicy', TLS_POLICY_NAMES],
+    ['deliveries.tlsPolicyShort', TLS_POLICY_NAMES],
+    ['tls.report.policy', TlsReportDay.properties.policies.items.properties.type.enum],
     ['domains.state', DnsRecord.properties.state.enum],
     ['domains.advice', DNS_ADVICE],
     ['domains.keys.state', DkimKey.properties.state.enum],

@@ -21,6 +21,7 @@ export const TONES: Record<WaitReason, Tone> = {
   slowed: 'warn',
   'sending-domain-paused': 'bad',
   'site-dead': 'bad',
+  'tls-unmet': 'bad',
   'relay-down': 'bad',
   'source-failed': 'bad',
   'no-pool': 'bad',
