@@ -261,7 +261,8 @@ export class Courier {
     if (this.#ended) return;
     this.#ended = true;
     this.#owner.ended(this);
-    this.#countAt(undefined);
+    // It stays known whose connection it was: outcomes of its mails are still on their way.
+    if (this.relay) this.relay.connections -= 1;
   }
 
   async #open(): Promise<OpenFailure | undefined> {
@@ -333,6 +334,7 @@ export class Courier {
 
   /** Which relay its connection is counted at, from the first try to its end. */
   #countAt(relay: RelayState | undefined): void {
+    if (this.#ended) return;
     if (this.relay) this.relay.connections -= 1;
     this.relay = relay;
     if (relay) relay.connections += 1;

@@ -230,8 +230,9 @@ export class Lane {
     if (source.failed) return 'source-failed';
     if (source.paused) return 'paused-by-operator';
     if (this.#suspended) return 'suspended';
-    if (now < this.#deadUntil || now < line.deadUntil)
-      return this.site.relaysDown ? 'relay-down' : 'site-dead';
+    const dead = now < this.#deadUntil;
+    if (dead || now < line.deadUntil)
+      return this.site.relaysDown ? 'relay-down' : dead ? 'site-dead' : 'tls-unmet';
     return undefined;
   }
 
@@ -303,6 +304,7 @@ export class Lane {
     switch (reason) {
       case 'site-dead':
       case 'relay-down':
+      case 'tls-unmet':
         return Math.max(this.#deadUntil, line.deadUntil, this.#connectAfter) - now;
       case 'connect-rate':
         return this.#connects.wait(now);

@@ -15,6 +15,9 @@ import type { Shaping } from './shaping.ts';
 /** ms to the next try of a mail that a relay may have while another relay is up: the schedule's 15 min would be for nothing */
 const ELSEWHERE = 30_000;
 
+/** connections to relays that may end under a mail before it costs it an attempt */
+const LOSSES = 2;
+
 export interface TrafficParts {
   gate: Gate;
   holdings: Holdings;
@@ -155,8 +158,9 @@ export class Traffic implements CourierOwner {
       if (relay) {
         relay.down(outcome.error, wall);
         if (outlets.relays.another(relay)) {
-          // Another relay takes it: at once, unless this one may have it already.
-          if (!outcome.duplicateRisk) {
+          // Another relay takes it: at once, unless this one may have it already. A mail that ends every connection does not go round for ever.
+          row.losses = (row.losses ?? 0) + 1;
+          if (!outcome.duplicateRisk && row.losses <= LOSSES) {
             this.giveBack(taken);
             return;
           }

@@ -29,6 +29,7 @@ const ACTIVITY: readonly WaitReason[] = [
   'suspended',
   'paused-by-operator',
   'relay-down',
+  'tls-unmet',
   'site-dead',
   'source-failed',
 ];
@@ -91,8 +92,16 @@ function reasonOf(lane: Lane, line: Line, urgent: boolean, wall: number, now: nu
   if (lane.warming?.full) return 'warm-up';
   if (!urgent && lane.quietUntil(wall) !== null) return 'quiet-minutes';
   let open = false;
-  for (const courier of lane.couriers) if (!courier.opening && courier.line === line) open = true;
-  if (open) return lane.mailWait(now) > 0 ? lane.rateReason(now) : (lane.limitReason(urgent) ?? 'sending');
+  let limited = true;
+  for (const courier of lane.couriers) {
+    if (courier.opening || courier.line !== line) continue;
+    open = true;
+    if ((courier.relay?.rate.wait(now) ?? 0) === 0) limited = false;
+  }
+  if (open) {
+    if (lane.mailWait(now) > 0) return lane.rateReason(now);
+    return limited ? 'rate-limit' : (lane.limitReason(urgent) ?? 'sending');
+  }
   return lane.block(line, urgent, now, wall) ?? 'ready';
 }
 

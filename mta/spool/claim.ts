@@ -13,6 +13,8 @@ export interface QueueRow {
   address: string;
   /** JSON of `MergeValues`, parsed when it is rendered */
   merge: string;
+  /** in memory only: connections that ended under it without costing it an attempt */
+  losses?: number;
 }
 
 export interface BucketRow {
