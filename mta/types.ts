@@ -565,6 +565,7 @@ export const WAIT_REASONS = [
   'slowed',
   'sending-domain-paused',
   'site-dead',
+  'tls-unmet',
   'relay-down',
   'source-failed',
   'no-pool',

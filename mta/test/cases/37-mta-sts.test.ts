@@ -67,6 +67,10 @@ describe('enforce', () => {
       tlsPolicy: 'mta-sts',
       reply: expect.stringContaining('DEPTH_ZERO_SELF_SIGNED_CERT'),
     });
+    // Told by its name, and it holds for this mail alone.
+    await net.mta.until(() =>
+      net.mta.status?.lines.some(({ domain, waiting }) => domain === 'a.test' && waiting === 'tls-unmet'),
+    );
     const going = net.mta.send(['jiro@b.test']);
     expect(await net.mta.settled(going)).toMatchObject({ delivered: 1 });
     expect(net.servers['127.37.0.1']!.lines.filter((line) => line.includes('a.test'))).toEqual([]);
