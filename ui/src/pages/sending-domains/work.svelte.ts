@@ -4,8 +4,8 @@ import type {
   SendingDomain,
   SendingDomainPatch,
 } from '../../../../server/delivery/sending-domain-schemas.ts';
-import { api } from '../../lib/api.ts';
-import { notices } from '../../lib/notices.svelte.ts';
+import { ApiProblem, api } from '../../lib/api.ts';
+import { fieldErrorText, notices } from '../../lib/notices.svelte.ts';
 
 /** What the page and its parts do with the domain; each answer is the domain as it is now. */
 export class DomainWork {
@@ -93,7 +93,9 @@ export class DomainWork {
     try {
       return await work();
     } catch (error) {
-      notices.problem(error);
+      const field = error instanceof ApiProblem ? error.errors[0] : undefined;
+      if (field) notices.bad(fieldErrorText(field));
+      else notices.problem(error);
       return undefined;
     } finally {
       this.#busy = false;
