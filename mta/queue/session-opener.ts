@@ -79,7 +79,8 @@ export class SessionOpener {
       tls,
       auth: relay?.user ? { user: relay.user, password: relay.password ?? '' } : undefined,
     });
-    if (outcome.tlsFailed !== undefined) this.#remember(host, outcome.tlsFailed);
+    // With a login there is no going on in clear: the next try must be with TLS again.
+    if (outcome.tlsFailed !== undefined && !relay?.user) this.#remember(host, outcome.tlsFailed);
     // A server that was not reached says nothing about its TLS.
     if (outcome.ok || outcome.tlsProblem !== undefined)
       record(outcome.tlsProblem ?? remembered ?? wanted.problem);

@@ -59,9 +59,14 @@ export async function startTls(channel: Channel, options: SessionOptions): Promi
     channel.close(problem.text);
     return { ok: false, info: channel.lost!, problem, stale: false };
   }
-  // With TLS 1.3 the tickets come with the first bytes after the handshake.
-  if (problem === undefined) socket.on('session', (session: Buffer) => sessions.set(key, session));
-  return { ok: true, tls: `${socket.getProtocol()} ${socket.getCipher().standardName}`, observed: problem };
+  const protocol = socket.getProtocol();
+  if (problem === undefined) {
+    // With TLS 1.3 the tickets come with the first bytes after the handshake, with 1.2 they are here already.
+    const made = protocol === 'TLSv1.3' ? undefined : socket.getSession();
+    if (made !== undefined) sessions.set(key, made);
+    socket.on('session', (session: Buffer) => sessions.set(key, session));
+  }
+  return { ok: true, tls: `${protocol} ${socket.getCipher().standardName}`, observed: problem };
 }
 
 /** Is it the server that it should be? */

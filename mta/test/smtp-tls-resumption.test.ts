@@ -1,10 +1,10 @@
 /** Sessions are resumed with the server and the demands that they were made with, and with no others. */
-import type tls from 'node:tls';
+import tls from 'node:tls';
 import { afterEach, expect, it } from 'vitest';
 import { issueCertificate } from '../sandbox/certificate.ts';
 import { openSession } from '../smtp/session.ts';
 import type { SessionTls } from '../smtp/types.ts';
-import { type Peer, type PeerConnection, type Step, startPeer } from './peer.ts';
+import { type Peer, type PeerCertificate, type PeerConnection, type Step, startPeer } from './peer.ts';
 import { GREETING, options } from './smtp-helpers.ts';
 
 const root = issueCertificate({ commonName: 'Root', ca: true });
@@ -13,7 +13,7 @@ let peer: Peer;
 afterEach(() => peer.stop());
 
 /** Whether each of the sessions that are opened one after the other was resumed. A server of its own each time. */
-async function resumed(...wanted: SessionTls[]): Promise<boolean[]> {
+async function resumed(wanted: SessionTls[], more: Partial<PeerCertificate> = {}): Promise<boolean[]> {
   const seen: boolean[] = [];
   const dialogue = [
     ...GREETING,
@@ -31,7 +31,7 @@ async function resumed(...wanted: SessionTls[]): Promise<boolean[]> {
   const ticketKeys = Buffer.alloc(48, 7);
   peer = await startPeer(
     wanted.map(() => dialogue),
-    { certificate: { ...certificate, ticketKeys } },
+    { certificate: { ...certificate, ...more, ticketKeys } },
   );
   for (const tls of wanted) {
     const outcome = await openSession(options(peer.port, { tls }));
@@ -46,11 +46,16 @@ const verified: SessionTls = { mode: 'verified', ca: root.cert };
 const pass = () => undefined;
 
 it('the second session is the first one resumed', async () => {
-  expect(await resumed({ mode: 'required' }, { mode: 'required' })).toEqual([false, true]);
+  expect(await resumed([{ mode: 'required' }, { mode: 'required' }])).toEqual([false, true]);
+});
+
+it('also with TLS 1.2', async () => {
+  const context = tls.createSecureContext({ ...certificate, maxVersion: 'TLSv1.2' });
+  expect(await resumed([verified, verified], { secureContext: context })).toEqual([false, true]);
 });
 
 it('a verified session is checked once and resumed', async () => {
-  expect(await resumed(verified, verified, verified)).toEqual([false, true, true]);
+  expect(await resumed([verified, verified, verified])).toEqual([false, true, true]);
 });
 
 it.each<[string, SessionTls, SessionTls]>([
@@ -62,7 +67,7 @@ it.each<[string, SessionTls, SessionTls]>([
   ],
   ['one by other trusted certificates', { ...verified, ca: root.cert + certificate.cert }, verified],
 ])('%s', async (_, first, second) => {
-  expect(await resumed(first, second)).toEqual([false, false]);
+  expect(await resumed([first, second])).toEqual([false, false]);
 });
 
 it('a server that breaks off instead of declining is asked once more, from the start', async () => {

@@ -217,7 +217,7 @@ describe('what is counted', () => {
     expect((await open(given)).counted).toEqual([]);
   });
 
-  it("follows a relay's own word before a rule, and shows it our certificate", async () => {
+  it("follows a relay's own word before a rule, and trusts what it says", async () => {
     const relay = { host: 'mx.test', port: 1, tls: 'verified', ca: certificate.cert } as const;
     const { outcome } = await open({
       facts: { relay: [relay], rules: [{ match: '*', mode: 'none' }] },
@@ -231,6 +231,34 @@ describe('what is counted', () => {
     const { counted, outcome } = await open({ dialogues: [BROKEN, CLEAR, CLEAR] }, 2);
     expect(counted.map(({ result }) => result)).toEqual(['validation-failure', 'validation-failure']);
     expect(outcome).toMatchObject({ ok: true, session: { info: { tls: '', tlsPolicy: 'opportunistic' } } });
+  });
+
+  it('but not for a relay with a login, which must not be sent in clear', async () => {
+    const relay = { host: 'mx.test', port: 1, user: 'u', password: 'p' };
+    const login: Step[] = [
+      ...OFFER,
+      '*** starttls',
+      'C: EHLO me.test',
+      'S: 250-mx.test',
+      'S: 250 AUTH PLAIN',
+      'C: AUTH PLAIN',
+      'S: 235 Welcome',
+      '*** eof',
+    ];
+    const clear: Step[] = [
+      ...GREETING,
+      'S: 250-mx.test',
+      'S: 250 AUTH PLAIN',
+      'C: AUTH PLAIN',
+      'S: 235 Welcome',
+      '*** eof',
+    ];
+    // Loopback is the exception where a login goes in clear, so that the first session succeeds here.
+    const { outcome } = await open(
+      { facts: { relay: [relay] }, target: { relay }, dialogues: [BROKEN, clear, login] },
+      2,
+    );
+    expect(outcome).toMatchObject({ ok: true, session: { info: { tls: expect.stringMatching(/^TLS/) } } });
   });
 
   it.each([

@@ -24,7 +24,7 @@ const zone = (): Zone => ({
   'mx.host.test': { A: ['127.37.0.1'] },
 });
 
-async function start(policy: string, certificate: IssuedCertificate, dialogues: Step[][]) {
+async function start(policy: string, certificate: IssuedCertificate, dialogues: Step[][], more: Zone = {}) {
   const host = await startStsHost(policy, {
     ca: trusted.ca,
     hosts: ['mta-sts.a.test'],
@@ -33,8 +33,8 @@ async function start(policy: string, certificate: IssuedCertificate, dialogues: 
   });
   onTestFinished(() => host.stop());
   return startSmallInternet({
-    zone: zone(),
-    servers: { '127.37.0.1': dialogues },
+    zone: { ...zone(), ...more },
+    servers: { '127.37.0.1': dialogues, '127.37.0.2': [] },
     peer: { certificate },
     settings: { tls: { rules: [], mtaSts: true, dane: false }, retry: ONE_TRY },
   });
@@ -74,6 +74,23 @@ describe('enforce', () => {
     const going = net.mta.send(['jiro@b.test']);
     expect(await net.mta.settled(going)).toMatchObject({ delivered: 1 });
     expect(net.servers['127.37.0.1']!.lines.filter((line) => line.includes('a.test'))).toEqual([]);
+    await net.finish();
+  });
+
+  it('goes past a host that the policy does not name to one that it does', async () => {
+    const dialogue = [...SECURE_HELLO, ...takes('taro@a.test'), ...BYE];
+    const net = await start(policyText('enforce', ['mx.host.test']), verified(), [dialogue], {
+      'a.test': {
+        MX: [
+          [10, 'other.test'],
+          [20, 'mx.host.test'],
+        ],
+      },
+      'other.test': { A: ['127.37.0.2'] },
+    });
+    const job = net.mta.send(['taro@a.test']);
+    expect(await net.mta.settled(job)).toMatchObject({ delivered: 1 });
+    expect(net.mta.ledger(job)).toMatchObject([{ mx: 'mx.host.test', attempt: 1 }]);
     await net.finish();
   });
 
