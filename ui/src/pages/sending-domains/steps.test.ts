@@ -58,7 +58,7 @@ test.each([
   ['required', 'ok', 'ok'],
   ['required', 'missing', 'bad'],
   ['required', 'error', 'bad'],
-  ['required', 'different', 'warn'],
+  ['required', 'different', 'bad'],
   ['recommended', 'missing', 'warn'],
   ['optional', 'missing', 'neutral'],
   ['required', 'unchecked', 'neutral'],

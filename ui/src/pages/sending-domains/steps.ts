@@ -45,7 +45,7 @@ export function recordTone({
 }: Pick<DnsRecord, 'state' | 'level'>): 'ok' | 'warn' | 'bad' | 'neutral' {
   if (state === 'ok') return 'ok';
   if (state === 'unchecked' || level === 'optional') return 'neutral';
-  return level === 'required' && state !== 'different' ? 'bad' : 'warn';
+  return level === 'required' ? 'bad' : 'warn';
 }
 
 /** Many registrars want only the part before the domain; `@` stands for the domain itself. */
