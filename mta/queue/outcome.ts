@@ -15,6 +15,13 @@ export type Judgement =
       ms: number;
     };
 
+/** Why the session itself refuses a mail; what is not here is about an address. */
+const LOCAL_REASONS: Readonly<Record<string, Reason>> = {
+  '5.3.4': 'too-big',
+  '5.6.0': 'content',
+  '5.6.3': 'content',
+};
+
 export function judge(outcome: SendOutcome, provider: string): Judgement {
   switch (outcome.kind) {
     case 'accepted':
@@ -36,7 +43,7 @@ export function judge(outcome: SendOutcome, provider: string): Judgement {
       };
     }
     case 'local': {
-      const reason: Reason = outcome.reply.status === '5.3.4' ? 'too-big' : 'syntax';
+      const reason = LOCAL_REASONS[outcome.reply.status] ?? 'syntax';
       return { ...replyOf(outcome.reply), kind: 'bounced', reason, phase: 'none', ms: 0 };
     }
     case 'lost': {

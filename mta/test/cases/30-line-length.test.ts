@@ -1,5 +1,6 @@
 /** 30. No line has more than 998 octets before its CRLF (RFC 5321 §4.5.3.1.6, RFC 5322 §2.1.1). */
 import { describe, expect, it } from 'vitest';
+import { judge } from '../../queue/outcome.ts';
 import { hasLongLine } from '../../smtp/body.ts';
 import { relayTo, startMta } from '../mta-harness.ts';
 import { startPeer } from '../peer.ts';
@@ -38,6 +39,8 @@ it('the session itself refuses a longer one before MAIL, and takes the next mail
   const session = await open(peer.port);
   const outcome = await session.send(mail({ message: Buffer.from(`Subject: x\r\n\r\n${x(999)}\r\n`) }));
   expect(outcome).toMatchObject({ kind: 'local', reply: { code: 554, status: '5.6.0' } });
+  // The content's fault, not the address's.
+  expect(judge(outcome, 'generic')).toMatchObject({ kind: 'bounced', reason: 'content', phase: 'none' });
   expect(session.canSend).toBe(true);
   await session.quit();
   await peer.done;
