@@ -55,8 +55,16 @@ export interface CourierOwner {
   readonly opener: Pick<SessionOpener, 'open'>;
 }
 
-/** Mails rendered and signed ahead of the one that is being sent: keeps both cores signing while the peer answers. */
+/** Mails rendered and signed ahead of the one that is being sent: keeps all cores signing while the peer answers. */
 const AHEAD = 2;
+/**
+ * A quick peer (ms from MAIL to the verdict) gets them in groups, when only one is left: what is composed together is ready
+ * together, so that each one's commands share the write of the last one's dot (five system calls for four mails, not eight).
+ */
+const QUICK = 50;
+const GROUP = 4;
+/** Bytes of a mail so large that one ahead is enough: many connections hold many of them. */
+const LARGE = 256 * 1024;
 /** ms without a reply after which a server is waited for: mail that it might take would only wait, too, maybe for ten minutes */
 const SILENT = 500;
 /** ms that a connection without work is kept for the next mail */
@@ -89,6 +97,9 @@ export class Courier {
   /** of the mails it sent: one had its verdict; one was lost with the connection */
   #answered = false;
   #lost = false;
+  /** the mail composed last was large; the one sent last had its verdict quickly */
+  #large = false;
+  #quick = false;
   #stopping = false;
   #ended = false;
   #pumping = false;
@@ -153,13 +164,16 @@ export class Courier {
       else if (this.#owner.mayStillGo(next)) this.#send(session, next, next.mail);
     }
     const silent = session.inFlight > 0 && performance.now() - this.#heardAt > SILENT;
-    while (!silent && !this.#full(AHEAD)) {
-      const taken = this.#owner.take(this, false);
-      if (!taken) break;
-      this.#compose(taken);
+    const depth = this.#large ? 1 : this.#quick ? GROUP : AHEAD;
+    if (!silent && (!this.#quick || this.#ahead.length <= 1)) {
+      while (!this.#full(depth)) {
+        const taken = this.#owner.take(this, false);
+        if (!taken) break;
+        this.#compose(taken);
+      }
     }
     // One place more for mail that cannot wait: it goes before the bulk mail here.
-    if (!silent && this.#ahead.length === AHEAD && !this.#full(AHEAD + 1) && this.line.urgent) {
+    if (!silent && this.#ahead.length > 0 && !this.#full(depth + 1) && this.line.urgent) {
       const taken = this.#owner.take(this, true);
       if (taken) this.#compose(taken);
     }
@@ -200,6 +214,7 @@ export class Courier {
           this.#owner.giveBack(taken);
         } else {
           taken.mail = mail;
+          this.#large = mail.message.length > LARGE;
           if (!this.#owner.composed(taken)) this.#leave(taken);
         }
         this.pump();
@@ -234,6 +249,7 @@ export class Courier {
     if (session.inFlight === 0) this.#heardAt = performance.now();
     session.send(mail).then((outcome) => {
       this.#heardAt = performance.now();
+      this.#quick = outcome.kind === 'accepted' && outcome.ms < QUICK;
       // A 421 speaks of the connection, not of the mail (RFC 5321 §3.8).
       if (outcome.kind === 'lost' || (outcome.kind === 'refused' && outcome.reply.code === 421))
         this.#lost = true;

@@ -93,7 +93,7 @@ export class Dispatcher {
     this.#composer = new Composer({ content: (id) => this.#claims.content(id), onError });
     this.#tls = new Tls({ db, resolver, secureResolver, onError });
     this.#commit = new GroupCommit(new SettleWriter(db), {
-      delay: 20,
+      delay: 50,
       size: 200,
       onCommitted: (batch, last) => {
         this.#disk = undefined;
