@@ -120,7 +120,7 @@ export class Errands {
     const { site } = bucket;
     if (site && !revived.has(site)) {
       revived.add(site);
-      for (const lane of site.lanes.values())
+      for (const lane of site.lanes)
         if (order.scope !== 'source' || lane.source.address === order.value) lane.revive();
       outlets.pumpSoon(site);
     }

@@ -79,8 +79,8 @@ export class Lane {
   readonly site: Site;
   readonly source: LaneSource;
   readonly couriers = new Set<Courier>();
-  readonly lines = new Map<string, Line>();
-  readonly stats: LaneStats;
+  readonly lines: Line[] = [];
+  #stats: LaneStats | undefined;
   /** over the provider's sites, or the route's sources */
   cap: Cap | undefined;
   /** a new source's daily cap at this provider */
@@ -115,7 +115,7 @@ export class Lane {
     this.site = site;
     this.source = source;
     const { before } = more;
-    this.stats = before?.stats ?? new LaneStats();
+    this.#stats = before ? before.#stats : undefined;
     this.#rate = before ? before.#rate : new RateLimit(undefined, 1000);
     this.#connects = before ? before.#connects : new RateLimit(undefined, MINUTE);
     this.follow(more.cap, more.warming);
@@ -127,6 +127,16 @@ export class Lane {
     this.#connectAfter = before.#connectAfter;
     this.#deadUntil = before.#deadUntil;
     this.#hostsDown = before.#hostsDown;
+  }
+
+  /** Made with the first outcome. */
+  get stats(): LaneStats {
+    this.#stats ??= new LaneStats();
+    return this.#stats;
+  }
+
+  get settled(): number {
+    return this.#stats?.settled ?? 0;
   }
 
   /** The site's limits are new. */
@@ -143,10 +153,10 @@ export class Lane {
 
   /** Made when the first mail with that requirement comes. */
   line(tls: TlsRequirement): Line {
-    let line = this.lines.get(tls.key);
+    let line = this.lines.find((each) => each.tls.key === tls.key);
     if (!line) {
       line = new Line(this, tls);
-      this.lines.set(tls.key, line);
+      this.lines.push(line);
     }
     return line;
   }
@@ -251,7 +261,9 @@ export class Lane {
     // Servers that have not answered yet (or were dead) get one connection, not a crowd.
     if (opening >= (this.couriers.size > opening ? OPENING : 1)) return 'connecting';
     if (now < this.#connectAfter) return this.#fruitless > 0 ? 'site-dead' : 'connection-limit';
-    const used = this.couriers.size + (this.#before?.couriers.size ?? 0);
+    const before = this.#before ? this.#before.couriers.size : 0;
+    if (before === 0) this.#before = undefined;
+    const used = this.couriers.size + before;
     const limit = this.connectionsLimit;
     const slots = concurrency.slots(this.allowed, limit);
     if (used >= (urgent ? slots.urgent : slots.bulk)) return this.limitReason(urgent) ?? 'connection-limit';
@@ -296,7 +308,6 @@ export class Lane {
 
   countConnect(now: number): void {
     this.#connects.take(now);
-    if (this.#before?.couriers.size === 0) this.#before = undefined;
   }
 
   /** ms until the wait for this reason is over, as far as the lane itself knows. */
@@ -349,7 +360,7 @@ export class Lane {
     this.#connectAfter = 0;
     this.#fruitless = 0;
     this.#hostsDown = undefined;
-    for (const line of this.lines.values()) line.deadUntil = 0;
+    for (const line of this.lines) line.deadUntil = 0;
   }
 
   /** A connection failed while others work: it was one too many. */

@@ -65,6 +65,7 @@ export class Outlets implements SiteWorld {
   /** The settings have changed: everything is found anew, and connections end after what they have in flight. */
   reset(routes: readonly Route[]): void {
     this.#before = new Map(this.sites);
+    for (const site of this.sites.values()) site.forgetBefore();
     this.sites.clear();
     this.#working.clear();
     this.relays.apply(routes);
@@ -108,7 +109,7 @@ export class Outlets implements SiteWorld {
   }
 
   *lanes(): Generator<Lane> {
-    for (const site of this.sites.values()) yield* site.lanes.values();
+    for (const site of this.sites.values()) yield* site.lanes;
   }
 
   /** Gives the site's connections work and opens more; once per turn of the event loop however often it is asked. */
@@ -126,7 +127,7 @@ export class Outlets implements SiteWorld {
 
   #pump(site: Site): void {
     if (!this.#gate.open || !this.stands(site)) return;
-    for (const lane of site.lanes.values()) for (const courier of lane.couriers) courier.pump();
+    for (const lane of site.lanes) for (const courier of lane.couriers) courier.pump();
     if (!site.hasWork) return;
     const now = performance.now();
     const wall = Date.now();

@@ -35,11 +35,12 @@ export interface SiteWorld {
  */
 export class Site {
   spec: SiteSpec;
-  readonly groups = new Map<string, Group>();
-  readonly lanes = new Map<string, Lane>();
+  // Few each, and there may be 100,000 sites: lists are a tenth of maps.
+  readonly groups: Group[] = [];
+  readonly lanes: Lane[] = [];
   readonly #world: SiteWorld;
-  readonly #before: Site | undefined;
-  readonly #shares = new SourceShares();
+  #before: Site | undefined;
+  #shares: SourceShares | undefined;
   #usedAt = performance.now();
   #turn = 0;
 
@@ -57,7 +58,7 @@ export class Site {
     if (known !== undefined && known !== 'generic' && known !== spec.profile?.provider) return;
     this.spec = spec;
     if (known === spec.profile?.provider) return;
-    for (const lane of this.lanes.values()) {
+    for (const lane of this.lanes) {
       lane.follow(this.#world.cap(spec), this.#world.warming(lane.source, spec));
       this.#world.throttle(lane);
     }
@@ -65,28 +66,33 @@ export class Site {
 
   group(outlet: Outlet, tls: TlsRequirement): Group {
     const key = `${outlet.key} ${tls.key}`;
-    let group = this.groups.get(key);
+    let group = this.groups.find((each) => each.key === key);
     if (!group) {
       const shares: Share[] = outlet.sources.map(({ source, weight }) => ({
         lane: this.#lane(source),
         weight,
       }));
       group = new Group(key, this, tls, shares);
-      this.groups.set(key, group);
+      this.groups.push(group);
       for (const { lane } of shares) lane.line(tls).groups.push(group);
     }
     return group;
   }
 
+  /** By the source's address. */
+  lane(address: string): Lane | undefined {
+    return this.lanes.find(({ source }) => source.address === address);
+  }
+
   #lane(source: LaneSource): Lane {
-    let lane = this.lanes.get(source.address);
+    let lane = this.lane(source.address);
     if (!lane) {
       lane = new Lane(this, source, {
         cap: this.#world.cap(this.spec),
         warming: this.#world.warming(source, this.spec),
-        before: this.#before?.lanes.get(source.address),
+        before: this.#before?.lane(source.address),
       });
-      this.lanes.set(source.address, lane);
+      this.lanes.push(lane);
       this.#world.throttle(lane);
     }
     return lane;
@@ -98,13 +104,13 @@ export class Site {
   }
 
   get hasWork(): boolean {
-    for (const group of this.groups.values()) if (group.busy) return true;
+    for (const group of this.groups) if (group.busy) return true;
     return false;
   }
 
   get connections(): number {
     let sum = 0;
-    for (const lane of this.lanes.values()) sum += lane.couriers.size;
+    for (const lane of this.lanes) sum += lane.couriers.size;
     return sum;
   }
 
@@ -115,7 +121,7 @@ export class Site {
 
   /** The groups that have work, each time another first. */
   groupsInTurn(): Group[] {
-    const groups = [...this.groups.values()];
+    const { groups } = this;
     this.#turn = (this.#turn + 1) % Math.max(1, groups.length);
     return groups
       .slice(this.#turn)
@@ -123,8 +129,16 @@ export class Site {
       .filter((group) => group.busy);
   }
 
+  /** It is replaced itself: what was before it is of no more use. */
+  forgetBefore(): void {
+    this.#before = undefined;
+  }
+
   countMail(source: string): void {
-    if (this.lanes.size > 1) this.#shares.count(source);
+    // Without a choice there is nothing to share.
+    if (this.lanes.length < 2) return;
+    this.#shares ??= new SourceShares();
+    this.#shares.count(source);
   }
 
   /** The lane for the group's next connection, by weight among those that may connect now. */
@@ -136,7 +150,7 @@ export class Site {
       may.map(({ lane, weight }) => {
         const source = lane.source.address;
         // A connection that has just been opened will carry mail, too.
-        return { lane, source, weight, sent: this.#shares.sent(source) + lane.couriers.size };
+        return { lane, source, weight, sent: (this.#shares?.sent(source) ?? 0) + lane.couriers.size };
       }),
     )?.lane;
   }

@@ -43,15 +43,15 @@ export function statusSites(lanes: Iterable<Lane>, world: WaitingWorld): SiteSta
   const shown: { lane: Lane; busy: boolean }[] = [];
   for (const lane of lanes) {
     let busy = false;
-    for (const line of lane.lines.values()) for (const group of line.groups) busy ||= group.busy;
-    if (busy || lane.couriers.size > 0 || lane.throttle || lane.stats.settled > 0) shown.push({ lane, busy });
+    for (const line of lane.lines) for (const group of line.groups) busy ||= group.busy;
+    if (busy || lane.couriers.size > 0 || lane.throttle || lane.settled > 0) shown.push({ lane, busy });
   }
   return shown
     .sort(
       (a, b) =>
         b.lane.couriers.size - a.lane.couriers.size ||
         Number(b.busy) - Number(a.busy) ||
-        b.lane.stats.settled - a.lane.stats.settled,
+        b.lane.settled - a.lane.settled,
     )
     .slice(0, SITES)
     .map(({ lane }) => siteStatus(lane, world));
@@ -61,7 +61,7 @@ function siteStatus(lane: Lane, world: WaitingWorld): SiteStatus {
   const { site, stats } = lane;
   const { reason, until } = waitingOfLane(lane, world);
   const domains = new Set<string>();
-  for (const line of lane.lines.values())
+  for (const line of lane.lines)
     for (const group of line.groups) for (const { domain } of group) domains.add(domain);
   return {
     site: site.spec.key,

@@ -70,7 +70,7 @@ export function waitingOfLane(lane: Lane, world: WaitingWorld): Waiting {
   if (world.gate.stopped) return unknown('stopped');
   if (world.gate.diskFull) return unknown('disk-full');
   let best: Waiting | undefined;
-  for (const line of lane.lines.values()) {
+  for (const line of lane.lines) {
     const closed = lane.closed(line, world.now);
     const busy = line.groups.some((group) => group.busy);
     if (!busy && !closed) continue;

@@ -147,6 +147,8 @@ it('keeps outcomes while the disk is full, takes nothing more, and goes on with 
   const taken = obedient.accepted().length;
   while (errors < 4) await changed.promise;
   expect(obedient.accepted().length).toBe(taken);
+  expect(dispatcher.status().problems).toMatchObject([{ code: 'disk-full', value: 'SQLITE_FULL' }]);
+  expect(dispatcher.status().lines).toMatchObject([{ domain: 'example.com', waiting: 'disk-full' }]);
 
   db.pragma('max_page_count = 1000000');
   const done = (id: number): boolean => spool.job(id)!.settled === addresses.length;
@@ -157,6 +159,7 @@ it('keeps outcomes while the disk is full, takes nothing more, and goes on with 
   expect(obedient.accepted().length).toBe(600);
   expect(new Set(obedient.accepted().map(({ recipient }) => recipient)).size).toBe(600);
   expect(dispatcher.status().inFlight).toBe(0);
+  expect(dispatcher.status().problems).toEqual([]);
   await dispatcher.drain(1000);
   db.close();
   spool.close();

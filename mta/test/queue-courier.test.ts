@@ -44,7 +44,7 @@ function siteTo(hosts: HostTarget[]): Lane {
   const sources = new LaneSources();
   sources.apply([], 'me.test');
   site.group(sources.outlet(undefined), plain('opportunistic'));
-  return site.lanes.get('')!;
+  return site.lane('')!;
 }
 
 /** Opens one connection that has nothing to send. */

@@ -81,7 +81,7 @@ function siteOf(pools: Record<string, string[]>) {
     return each;
   };
   const line = (address: string, mode: TlsMode) =>
-    site.lanes.get(address)!.line(decideTls({ domain: '', rules: [{ match: '*', mode }] }));
+    site.lane(address)!.line(decideTls({ domain: '', rules: [{ match: '*', mode }] }));
   return { site, enter, line };
 }
 
