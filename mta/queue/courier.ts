@@ -1,14 +1,14 @@
-import { isIP } from 'node:net';
 import type { HostTarget } from '../routing/types.ts';
-import type { Mail, OpenOutcome, SendOutcome, Session } from '../smtp/types.ts';
+import type { Mail, SendOutcome, Session } from '../smtp/types.ts';
 import type { QueueRow } from '../spool/claim.ts';
-import type { Phase, TlsPolicyName } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import type { Cap } from './cap.ts';
 import { BULK, type Group } from './group.ts';
-import type { Lane, Line } from './lane.ts';
+import type { Lane } from './lane.ts';
+import type { Line } from './line.ts';
+import { type OpenFailure, openFirst } from './opening.ts';
 import { RELAY_MESSAGES, type RelayState } from './relays.ts';
-import { type SessionOpener, tlsStatus } from './session-opener.ts';
+import type { SessionOpener } from './session-opener.ts';
 import type { Where } from './settlement.ts';
 
 /** A claimed mail on its way through a courier; without `mail` while it is rendered and signed. */
@@ -19,20 +19,6 @@ export interface Taken {
   readonly group: Group;
   readonly lane: Lane;
   mail: Mail | undefined;
-}
-
-export interface OpenFailure {
-  phase: Phase;
-  host: string;
-  code: number;
-  status: string;
-  text: string;
-  /** the source could not be bound: no server was asked */
-  bindFailed: boolean;
-  /** the server was reached, but not with the TLS that the mail asks for */
-  tlsUnmet: boolean;
-  /** what asked for it, with `tlsUnmet` */
-  tlsPolicy?: TlsPolicyName | undefined;
 }
 
 /** What a courier needs of the queue. */
@@ -283,49 +269,20 @@ export class Courier {
 
   async #open(): Promise<OpenFailure | undefined> {
     const { lane } = this;
-    let hosts: HostTarget[];
-    try {
-      hosts = lane.inOrder(sameFamily(await lane.site.spec.hosts(), lane.source.address));
-    } catch (error) {
-      return unreached('dns', '4.4.3', String((error as Error).message ?? error));
-    }
-    let last = unreached('dns', '4.4.4', 'no host with an address that the source can reach');
-    let unmet: OpenFailure | undefined;
-    for (const target of hosts) {
-      this.#countAt(undefined);
-      if (this.#stopping) return last;
-      const host = `${target.host} [${target.address}]:${target.port}`;
-      const relay = lane.site.relay(target);
-      if (relay?.full) {
-        last = unreached('connect', '4.4.5', 'it has all connections of its route', host);
-        continue;
-      }
-      this.#host = target;
-      this.#countAt(relay);
-      const outcome = await this.#openHost(target);
-      if (outcome.ok) {
-        this.#begin(outcome.session, target);
-        return undefined;
-      }
-      last = {
-        phase: outcome.phase,
-        host,
-        code: outcome.reply?.code ?? 0,
-        status: statusOf(outcome),
-        text: outcome.reply?.text ?? outcome.error ?? 'connection failed',
-        bindFailed: outcome.bindFailed === true,
-        tlsUnmet: outcome.tlsUnmet === true,
-        tlsPolicy: outcome.tlsPolicy,
-      };
-      // No server was asked: the next would fail in the same way.
-      if (last.bindFailed) return last;
-      // What this mail asks of TLS says nothing of the host, unless it is the relay's own setting.
-      if (last.tlsUnmet) unmet ??= last;
-      else lane.hostFailed(target);
-      if (!last.tlsUnmet || target.relay?.tls) relay?.down(last.text, Date.now());
-    }
-    // Mail with other demands may get through where one server was reached.
-    return unmet ?? last;
+    const opened = await openFirst({
+      line: this.line,
+      domain: this.#domain,
+      opener: this.#owner.opener,
+      tries: (target) => {
+        if (target && this.#stopping) return false;
+        if (target) this.#host = target;
+        this.#countAt(target && lane.site.relay(target));
+        return true;
+      },
+    });
+    if (!opened.ok) return opened.failure;
+    this.#begin(opened.session, opened.target);
+    return undefined;
   }
 
   #begin(session: Session, target: HostTarget): void {
@@ -355,33 +312,4 @@ export class Courier {
     this.relay = relay;
     if (relay) relay.connections += 1;
   }
-
-  #openHost(target: HostTarget): Promise<OpenOutcome> {
-    const { source } = this.lane;
-    return this.#owner.opener.open({
-      target,
-      tls: this.line.tls,
-      domain: this.#domain,
-      ehloName: source.ehlo,
-      localAddress: source.address || undefined,
-    });
-  }
 }
-
-const statusOf = ({ reply, tlsUnmet, tlsProblem }: OpenOutcome & { ok: false }): string =>
-  tlsUnmet && tlsProblem ? tlsStatus(tlsProblem) : reply?.status || '4.4.1';
-
-/** An IPv4 address cannot be bound for a connection to an IPv6 one; that is no failure of the source. */
-function sameFamily(hosts: HostTarget[], source: string): HostTarget[] {
-  return source === '' ? hosts : hosts.filter(({ address }) => isIP(address) === isIP(source));
-}
-
-const unreached = (phase: Phase, status: string, text: string, host = ''): OpenFailure => ({
-  phase,
-  host,
-  code: 0,
-  status,
-  text,
-  bindFailed: false,
-  tlsUnmet: false,
-});

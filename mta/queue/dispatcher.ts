@@ -14,13 +14,13 @@ import type { Bucket } from './bucket.ts';
 import { Cancelling } from './cancelling.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { Composer } from './composer.ts';
-import { Controls } from './controls.ts';
 import { Destinations } from './destinations.ts';
 import { Errands } from './errands.ts';
 import { Gate } from './gate.ts';
 import { Holdings } from './holdings.ts';
 import { LaneSources } from './lane-sources.ts';
 import { LookUps } from './look-ups.ts';
+import { Orders } from './orders.ts';
 import { Outlets } from './outlets.ts';
 import { Placer } from './placer.ts';
 import { Pools } from './pools.ts';
@@ -74,6 +74,7 @@ export class Dispatcher {
   readonly #lookUps = new LookUps();
   readonly #placer: Placer;
   readonly #errands: Errands;
+  readonly #orders: Orders;
   readonly #watch: SpoolWatch;
   readonly #throughput = new Throughput();
   readonly #clock: ClockWatch;
@@ -142,6 +143,13 @@ export class Dispatcher {
       flush: () => this.#commit.flush(),
       onError,
     });
+    this.#orders = new Orders({
+      book: this.#book,
+      placer: this.#placer,
+      outlets: this.#outlets,
+      sources: this.#laneSources,
+      errands: this.#errands,
+    });
     this.#traffic.parts = {
       gate: this.#gate,
       holdings: this.#holdings,
@@ -165,7 +173,7 @@ export class Dispatcher {
       jobs: () => this.#jobsChanged(),
       orders: () => {
         this.#shaping.reload();
-        this.#readOrders();
+        this.#orders.read();
       },
       bucket: (row) => {
         const bucket = this.#holdings.learn(row);
@@ -258,7 +266,7 @@ export class Dispatcher {
     this.#second = performance.now();
     if (this.#gate.draining) return;
     this.#shaping.tick(now);
-    if (now >= this.#placer.controls.changesAt) this.#guarded(() => this.#readOrders());
+    if (now >= this.#placer.controls.changesAt) this.#guarded(() => this.#orders.read());
     this.#write();
   }
 
@@ -346,23 +354,7 @@ export class Dispatcher {
       }),
       new Pools(settings),
     );
-    this.#readOrders();
-  }
-
-  #readOrders(): void {
-    const now = Date.now();
-    const orders = this.#book.active();
-    const before = this.#placer.controls;
-    const controls = new Controls(orders, now);
-    this.#placer.controls = controls;
-    if (orders.some(({ until }) => until !== null && until <= now)) this.#book.expire(now);
-    for (const source of this.#laneSources) {
-      source.paused = controls.pausedSources.has(source.address);
-      if (source.paused) this.#outlets.stopSource(source.address);
-    }
-    if (!before.none || !controls.none) this.#placer.reconsider();
-    this.#outlets.tick();
-    this.#errands.set(orders.filter(({ action }) => action === 'bounce' || action === 'retry'));
+    this.#orders.read();
   }
 
   #jobsChanged(): void {

@@ -5,12 +5,13 @@ import type { Profile } from '../shaping/profiles.ts';
 import { quietUntil } from '../shaping/quiet.ts';
 import type { LaneThrottle } from '../shaping/throttles.ts';
 import type { WaitReason } from '../types.ts';
-import type { Bucket } from './bucket.ts';
 import type { Cap } from './cap.ts';
 import * as concurrency from './concurrency.ts';
 import type { Courier } from './courier.ts';
-import { BULK, type Group } from './group.ts';
+import { BULK } from './group.ts';
+import { HostsDown } from './hosts-down.ts';
 import { LaneStats } from './lane-stats.ts';
+import { Line } from './line.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { Site } from './site.ts';
 import type { Throughput } from './throughput.ts';
@@ -22,8 +23,6 @@ const CONNECT_PAUSE = 10_000;
 /** ms of pause after the first connection that was of no use; doubles with each that follows */
 const FRUITLESS_PAUSE = 1000;
 const FRUITLESS_PAUSE_MAX = 300_000;
-/** ms that a host which did not answer is tried after all others */
-const HOST_DOWN = 60_000;
 const MINUTE = 60_000;
 
 /** An address that mail leaves by; one object for all lanes. */
@@ -36,39 +35,6 @@ export interface LaneSource {
   /** an operator's order */
   readonly paused: boolean;
   readonly throughput: Throughput;
-}
-
-/** The part of a lane that one TLS requirement has: the groups whose mail its connections may carry. */
-export class Line {
-  readonly lane: Lane;
-  readonly tls: TlsRequirement;
-  readonly groups: Group[] = [];
-  /** TLS as required could not be had, so nothing is tried until then; mail with other requirements is not concerned */
-  deadUntil = 0;
-  #turn = 0;
-
-  constructor(lane: Lane, tls: TlsRequirement) {
-    this.lane = lane;
-    this.tls = tls;
-  }
-
-  /** The next bucket in turn: class before class, in a class group after group. `last`: the rank of the last class that may. */
-  next(last: number): Bucket | undefined {
-    const { groups } = this;
-    for (let rank = 0; rank <= last; rank += 1)
-      for (let n = 0; n < groups.length; n += 1) {
-        if (this.#turn >= groups.length) this.#turn = 0;
-        const bucket = groups[this.#turn]!.next(rank);
-        this.#turn += 1;
-        if (bucket) return bucket;
-      }
-    return undefined;
-  }
-
-  get urgent(): boolean {
-    for (const group of this.groups) if (group.urgent) return true;
-    return false;
-  }
 }
 
 /**
@@ -99,7 +65,7 @@ export class Lane {
   #fruitless = 0;
   /** the lane that it replaces, while connections of that still finish what they had */
   #before: Lane | undefined;
-  #hostsDown: Map<string, number> | undefined;
+  #hostsDown: HostsDown | undefined;
   #wake: NodeJS.Timeout | undefined;
   readonly #rate: RateLimit;
   readonly #connects: RateLimit;
@@ -377,19 +343,16 @@ export class Lane {
 
   /** The hosts in the order to try: as given, but those that did not answer lately last. */
   inOrder(hosts: readonly HostTarget[]): HostTarget[] {
-    if (!this.#hostsDown) return [...hosts];
-    const now = performance.now();
-    const down = (host: HostTarget): boolean => (this.#hostsDown!.get(nameOf(host)) ?? 0) > now;
-    return [...hosts.filter((host) => !down(host)), ...hosts.filter(down)];
+    return this.#hostsDown?.last(hosts, performance.now()) ?? [...hosts];
   }
 
   hostAnswered(host: HostTarget): void {
-    this.#hostsDown?.delete(nameOf(host));
+    this.#hostsDown?.answered(host);
   }
 
   hostFailed(host: HostTarget): void {
-    this.#hostsDown ??= new Map();
-    this.#hostsDown.set(nameOf(host), performance.now() + HOST_DOWN);
+    this.#hostsDown ??= new HostsDown();
+    this.#hostsDown.failed(host, performance.now());
   }
 
   /** Calls back once after `ms`, however often it is asked meanwhile. */
@@ -402,5 +365,3 @@ export class Lane {
     }, ms);
   }
 }
-
-const nameOf = (host: HostTarget): string => `${host.address} ${host.port}`;

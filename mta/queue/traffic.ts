@@ -1,10 +1,11 @@
 import type { Mail, SendOutcome } from '../smtp/types.ts';
 import type { Bucket } from './bucket.ts';
 import { type Composer, UnfitContent } from './composer.ts';
-import type { Courier, CourierOwner, OpenFailure, Taken } from './courier.ts';
+import type { Courier, CourierOwner, Taken } from './courier.ts';
 import type { Gate } from './gate.ts';
 import { BULK } from './group.ts';
 import type { Holdings } from './holdings.ts';
+import { ALL_IN_USE, type OpenFailure } from './opening.ts';
 import { judge } from './outcome.ts';
 import type { Outlets } from './outlets.ts';
 import type { SessionOpener } from './session-opener.ts';
@@ -215,7 +216,7 @@ export class Traffic implements CourierOwner {
       shaping.connectionFailed(lane, failure);
       const another = [...lane.couriers].some(({ opening }) => !opening);
       // One too many, or all that the relays allow: those that are open do the work.
-      if (another || failure.status === '4.4.5') {
+      if (another || failure.status === ALL_IN_USE) {
         lane.pauseConnecting();
         return;
       }

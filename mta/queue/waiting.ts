@@ -5,7 +5,8 @@ import type { Bucket } from './bucket.ts';
 import type { Controls } from './controls.ts';
 import type { Gate } from './gate.ts';
 import { BULK, type Group } from './group.ts';
-import type { Lane, Line } from './lane.ts';
+import type { Lane } from './lane.ts';
+import type { Line } from './line.ts';
 
 export interface Waiting {
   reason: WaitReason;

@@ -1,9 +1,10 @@
 /** One connection against a scripted server, without the rest of the MTA: what TLS it insists on, and which host it takes. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { Courier, type CourierOwner, type OpenFailure } from '../queue/courier.ts';
+import { Courier, type CourierOwner } from '../queue/courier.ts';
 import { Destinations } from '../queue/destinations.ts';
 import type { Lane } from '../queue/lane.ts';
 import { LaneSources } from '../queue/lane-sources.ts';
+import type { OpenFailure } from '../queue/opening.ts';
 import { Relays } from '../queue/relays.ts';
 import { SessionOpener } from '../queue/session-opener.ts';
 import { Site } from '../queue/site.ts';
