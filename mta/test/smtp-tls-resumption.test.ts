@@ -72,9 +72,14 @@ it.each<[string, SessionTls, SessionTls]>([
 
 it('a server that breaks off instead of declining is asked once more, from the start', async () => {
   const hello: Step[] = [...GREETING, 'S: 250-mx.test', 'S: 250 STARTTLS', 'C= STARTTLS', 'S: 220 Go'];
-  const secured: Step[] = [...hello, '*** starttls', 'C: EHLO me.test', 'S: 250 mx.test', '*** eof'];
+  const reused: boolean[] = [];
+  const look = (connection: PeerConnection) =>
+    reused.push((connection.socket as tls.TLSSocket).isSessionReused());
+  const secured: Step[] = [...hello, '*** starttls', 'C: EHLO me.test', look, 'S: 250 mx.test', '*** eof'];
   const breaking: Step[] = [...hello, (connection: PeerConnection) => connection.anything(), '*** drop'];
-  peer = await startPeer([secured, breaking, secured, breaking, breaking]);
+  peer = await startPeer([secured, breaking, secured, breaking, breaking], {
+    certificate: { ...certificate, ticketKeys: Buffer.alloc(48, 8) },
+  });
   const open = async () => {
     const outcome = await openSession(options(peer.port, { tls: { mode: 'required' } }));
     if (outcome.ok) outcome.session.destroy();
@@ -82,6 +87,7 @@ it('a server that breaks off instead of declining is asked once more, from the s
   };
   expect(await open()).toMatchObject({ ok: true });
   expect(await open()).toMatchObject({ ok: true, tlsProblem: undefined });
+  expect(reused).toEqual([false, false]);
   // Not without end.
   expect(await open()).toMatchObject({ ok: false, tlsProblem: { result: 'validation-failure' } });
   await peer.done;

@@ -3,6 +3,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { daneProblem, lookUpDane } from '../routing/dane.ts';
 import { createSecureResolver, type TlsaRecord } from '../routing/dns-secure.ts';
+import { createTlsDiscovery } from '../routing/tls-discovery.ts';
 import { type IssuedCertificate, issueCertificate } from '../sandbox/certificate.ts';
 import { type DnsFailure, type DnsServer, startDnsServer, type Zone } from './dns-server.ts';
 
@@ -149,6 +150,23 @@ describe('the TLSA records of a host', () => {
       records,
     ],
     [
+      'an unsigned alias',
+      {
+        zone: {
+          test: signed,
+          'mx.test': { CNAME: 'real.other', signed: false },
+          'real.other': A,
+          '_25._tcp.mx.test': { TLSA: EE, signed: true },
+        },
+      },
+      { kind: 'none' },
+    ],
+    [
+      'an unsigned host whose DNS fails for AAAA',
+      { zone: { 'mx.test': A }, failures: { 'AAAA mx.test': 'SERVFAIL' } },
+      { kind: 'none' },
+    ],
+    [
       'an alias for the records',
       {
         zone: {
@@ -190,6 +208,37 @@ describe('the TLSA records of a host', () => {
     await dead.stop();
     const resolver = createSecureResolver({ servers: [dead.address, dns.address], timeoutMs: 200, tries: 1 });
     expect(await lookUpDane('mx.test', resolver)).toMatchObject(records);
+  });
+});
+
+describe('the MX records of a domain', () => {
+  it.each<[string, Zone, DnsFailure | undefined, object]>([
+    ['signed', { 'a.test': { MX: [[10, 'mx.test']], signed: true } }, undefined, { signedMx: true }],
+    ['unsigned', { 'a.test': { MX: [[10, 'mx.test']] } }, undefined, { signedMx: false }],
+    ['signed, that there are none', { 'a.test': { ...A, signed: true } }, undefined, { signedMx: true }],
+    [
+      'not to be validated',
+      {},
+      'SERVFAIL',
+      { kind: 'temporary', text: 'MX look-up of a.test for DANE failed: SERVFAIL' },
+    ],
+  ])('%s', async (_, zone, failure, expected) => {
+    dns = await startDnsServer(zone);
+    if (failure) dns.failures.set('*', failure);
+    const resolver = createSecureResolver({ servers: [dns.address], timeoutMs: 200, tries: 1 });
+    expect(await createTlsDiscovery({ dns: resolver, sts: undefined })!('a.test', false)).toMatchObject(
+      expected,
+    );
+  });
+
+  it('are not asked for of an address', async () => {
+    dns = await startDnsServer({ '': { signed: true } });
+    const discover = createTlsDiscovery({
+      dns: createSecureResolver({ servers: [dns.address] }),
+      sts: undefined,
+    })!;
+    expect(await discover('[192.0.2.1]', false)).toEqual({ kind: 'found', signedMx: false, sts: undefined });
+    expect(dns.queries).toEqual([]);
   });
 });
 
@@ -260,6 +309,7 @@ describe('a server under its TLSA records', () => {
     ['2: the date matters', [old, middle], [record(2, 1, 1, middle)], 'certificate-expired'],
     ['2: a true anchor below a forged certificate', [forged, middle], [record(2, 1, 1, middle)], fail],
     ['2: an issuer that may sign nothing', [below, leaf, middle], [record(2, 1, 1, middle)], fail],
+    ['2: nor when the record holds that issuer whole', [below], [record(2, 0, 0, leaf)], fail],
     [
       'one of several will do',
       [leaf, middle],

@@ -155,6 +155,16 @@ describe('what is counted', () => {
       { ok: true },
     ],
     [
+      'DANE: unusable records, and no encryption',
+      {
+        facts: { signedMx: true },
+        zone: signed([[1, 1, 1, Buffer.alloc(32)]]),
+        dialogues: [[...PLAIN, 'C: QUIT', '*** eof']],
+      },
+      { ...dane, result: 'starttls-not-supported' },
+      { ok: false, tlsUnmet: true },
+    ],
+    [
       'DANE before MTA-STS',
       {
         facts: { signedMx: true, sts: sts('enforce', 'other.test') },

@@ -77,6 +77,25 @@ describe('enforce', () => {
     await net.finish();
   });
 
+  it('nor does a second host that is down make the site dead for others', async () => {
+    const others = [...SECURE_HELLO, ...takes('jiro@b.test'), ...BYE];
+    // Nobody listens on 127.37.0.3.
+    const both: [number, string][] = [
+      [10, 'mx.host.test'],
+      [20, 'down.host.test'],
+    ];
+    const net = await start(policyText('enforce', ['*.host.test']), stranger(), [TURNED_AWAY, others], {
+      'a.test': { MX: both },
+      'b.test': { MX: both },
+      'down.host.test': { A: ['127.37.0.3'] },
+    });
+    const waiting = net.mta.send(['taro@a.test']);
+    const row = await net.mta.until(() => net.mta.ledger(waiting)[0]);
+    expect(row).toMatchObject({ kind: 'deferred', phase: 'starttls', status: '4.7.5' });
+    expect(await net.mta.settled(net.mta.send(['jiro@b.test']))).toMatchObject({ delivered: 1 });
+    await net.finish();
+  });
+
   it('goes past a host that the policy does not name to one that it does', async () => {
     const dialogue = [...SECURE_HELLO, ...takes('taro@a.test'), ...BYE];
     const net = await start(policyText('enforce', ['mx.host.test']), verified(), [dialogue], {
