@@ -226,7 +226,9 @@ export class Lane {
     for (const courier of this.couriers) if (courier.opening) opening += 1;
     // Servers that have not answered yet (or were dead) get one connection, not a crowd.
     if (opening >= (this.couriers.size > opening ? OPENING : 1)) return 'connecting';
-    if (now < this.#connectAfter) return this.#fruitless > 0 ? 'site-dead' : 'connection-limit';
+    // One too many is no reason to wait when all the others have ended, too.
+    if (now < this.#connectAfter && (this.#fruitless > 0 || this.couriers.size > 0))
+      return this.#fruitless > 0 ? 'site-dead' : 'connection-limit';
     const before = this.#before ? this.#before.couriers.size : 0;
     if (before === 0) this.#before = undefined;
     const used = this.couriers.size + before;

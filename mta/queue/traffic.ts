@@ -157,7 +157,8 @@ export class Traffic implements CourierOwner {
     if (outcome.kind === 'lost' && !outcome.reply && courier.host) {
       lane.hostFailed(courier.host);
       if (relay) {
-        relay.down(outcome.error, wall);
+        // A server may end one connection for reasons of its own; with the last one it is gone.
+        if (relay.connections === 0) relay.down(outcome.error, wall);
         if (outlets.relays.another(relay)) {
           // Another relay takes it: at once, unless this one may have it already. A mail that ends every connection does not go round for ever.
           row.losses = (row.losses ?? 0) + 1;

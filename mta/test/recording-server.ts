@@ -87,6 +87,8 @@ function converse(server: RecordingServer, socket: net.Socket, connection: numbe
     } else if (verb === 'QUIT') {
       say('221 Bye');
       socket.end();
+      // The client may be back before the kernel has told of the end.
+      server.open.delete(socket);
     } else say('250 Ok');
   };
   const read = async (): Promise<void> => {
