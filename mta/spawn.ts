@@ -34,7 +34,8 @@ export function spawnMta(options: SpawnOptions): MtaHandle {
       TODOKE_LOG: options.log,
       UV_THREADPOOL_SIZE: String(threadPoolSize()),
     },
-    execArgv: [],
+    // Small young generations: three threads have one each. As fast as larger ones, and 30 MB less (mta/README.md, Speed).
+    execArgv: ['--max-semi-space-size=4'],
     // Signals of a terminal reach the whole group: the server decides when the MTA drains.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

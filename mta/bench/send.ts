@@ -1,7 +1,9 @@
 /**
- * `npm run bench -- send [--count 50000] [--size 4k] [--connections 20]`: the real appliance sends a personalised campaign
- * (text and HTML, four rewritten links, open pixel, RSA-2048 DKIM, synced ledger) over a route to smtp-sink, beside the
- * limit of a bare client that sends equally big signed mails to the same sink in the same run.
+ * `npm run bench -- send [--count 50000] [--size 4k] [--connections 20] [--starttls] [--postfix 5000]`: the real appliance
+ * sends a personalised campaign (text and HTML, four rewritten links, open pixel, RSA-2048 DKIM, synced ledger) over a route to
+ * smtp-sink, beside the limit of a bare client that sends equally big signed mails to the same sink in the same run. With
+ * `--starttls` both speak TLS to a sink of our own. Where Postfix is installed, it relays `--postfix` mails of that size to
+ * the same sink, unsigned (0: not measured).
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,15 +14,18 @@ import { parseArgs, promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import { Api } from '../../scripts/api.ts';
 import { startAppliance } from '../../scripts/appliance.ts';
-import { startSmtpSink } from '../test/smtp-sink.ts';
 import { watchMemory } from './lib/memory.ts';
+import { measurePostfix, postfixInstalled } from './lib/postfix.ts';
 import { childrenOf, cpuOf, watchCpu } from './lib/processes.ts';
+import { startSink } from './lib/sinks.ts';
 
 const { values } = parseArgs({
   options: {
     count: { type: 'string', default: '50000' },
     size: { type: 'string', default: '4k' },
     connections: { type: 'string', default: '20' },
+    starttls: { type: 'boolean', default: false },
+    postfix: { type: 'string', default: '5000' },
   },
 });
 const count = Number(values.count);
@@ -34,18 +39,26 @@ const LINKS = ['rice', 'chestnut', 'oyster', 'members'].map(
 const SENTENCE = '今年の夏は日照に恵まれ、粒のそろった甘みのある米に育ちました。';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'todoke-bench-'));
-const sink = await startSmtpSink();
+const sink = await startSink(values.starttls);
 try {
   const sent = await sendCampaign();
   const limit = await measureLimit(sent.bytes);
   const limitPerSec = count / limit.seconds;
   const perSec = count / sent.seconds;
+  const postfixCount = values.starttls ? 0 : Number(values.postfix);
+  const postfixPerSec =
+    postfixCount > 0 && postfixInstalled()
+      ? Math.round(
+          await measurePostfix({ sinkPort: sink.port, count: postfixCount, bytes: sent.bytes, connections }),
+        )
+      : null;
   console.log(
     JSON.stringify({
-      bench: 'send',
+      bench: values.starttls ? 'send --starttls' : 'send',
       perSec: Math.round(perSec),
       limitPerSec: Math.round(limitPerSec),
       ratio: Number((perSec / limitPerSec).toFixed(3)),
+      postfixPerSec,
       peakRssMB: sent.memory.totalMB,
       count,
       bytes: sent.bytes,
@@ -72,7 +85,9 @@ async function sendCampaign() {
     await api.post('/sending-domains', { domain: 'bench.example.jp' });
     await api.post('/routes', {
       match: '*',
-      relay: [{ host: '127.0.0.1', port: sink.port, tls: 'none', connections }],
+      relay: [
+        { host: '127.0.0.1', port: sink.port, tls: values.starttls ? 'required' : 'none', connections },
+      ],
     });
     await api.post('/attributes', { key: 'company', label: '会社名', type: 'text' });
     const list = await api.post<{ id: number }>('/lists', { name: 'bench' });
@@ -173,7 +188,7 @@ async function measureLimit(
   const before = cpuOf(sink.pid);
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [program, ...[sink.port, count, bytes, connections].map(String)],
+    [program, ...[sink.port, count, bytes, connections, values.starttls ? 'starttls' : 'clear'].map(String)],
     { env: { ...process.env, UV_THREADPOOL_SIZE: String(availableParallelism()) } },
   );
   const { seconds, cpuMicros } = JSON.parse(stdout) as { seconds: number; cpuMicros: number };

@@ -2,13 +2,16 @@
  * The limit that the appliance is held against: the least that any sender in Node must do for each mail. Run as a
  * process of its own: 20 sockets to the same sink, PIPELINING, one body hash and one RSA-2048 signature a mail by
  * `crypto.sign` in the thread pool (RFC 6376 needs both), no queue, no template, no disk.
- *   node limit-client.ts PORT COUNT BYTES SOCKETS → {"seconds":…,"cpuMicros":…}
+ *   node limit-client.ts PORT COUNT BYTES SOCKETS [starttls] → {"seconds":…,"cpuMicros":…}
  */
 import { generateKeyPairSync, hash, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, createSecureContext } from 'node:tls';
 
 const [port, count, bytes, sockets] = process.argv.slice(2).map(Number) as [number, number, number, number];
+const starttls = process.argv[6] === 'starttls';
+const secureContext = createSecureContext({ minVersion: 'TLSv1.2' });
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const LINE = `${'a'.repeat(76)}\r\n`;
@@ -34,11 +37,21 @@ function makeHead(key: KeyObject): Promise<string> {
 }
 
 async function run(): Promise<void> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  const replies = new Replies(socket);
+  let socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  let replies = new Replies(socket);
   await replies.expect(220);
   socket.write('EHLO limit.example.jp\r\n');
   await replies.expect(250);
+  if (starttls) {
+    socket.write('STARTTLS\r\n');
+    await replies.expect(220);
+    socket.removeAllListeners('data');
+    socket = connectTls({ socket, secureContext, rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    replies = new Replies(socket);
+    socket.write('EHLO limit.example.jp\r\n');
+    await replies.expect(250);
+  }
   let head = next();
   if (head) socket.write(envelope(started));
   while (head) {
