@@ -7,15 +7,21 @@ export class ClockWatch {
   #latest: number;
   /** what the clock would say */
   #offset: number;
+  /** wall clock − monotonic clock at the last tick */
+  #drift: number;
   setBack: { since: number; by: number } | undefined;
 
   /** `latest`: the newest time in the spool, 0: none; `wall` in epoch ms, `monotonic` of a clock that nobody sets */
   constructor(latest: number, wall: number, monotonic: number) {
     this.#latest = latest;
     this.#offset = Math.max(wall, latest) - monotonic;
+    this.#drift = this.#offset;
   }
 
-  tick(wall: number, monotonic: number): void {
+  /** Answers by how many ms the clock was set back since the last tick, 0: it was not. */
+  tick(wall: number, monotonic: number): number {
+    const step = this.#drift - (wall - monotonic);
+    this.#drift = wall - monotonic;
     const by = monotonic + this.#offset - wall;
     if (!this.setBack && by > TOLERANCE) this.setBack = { since: wall, by };
     if (wall >= this.#latest) {
@@ -27,5 +33,6 @@ export class ClockWatch {
       }
     }
     if (!this.setBack) this.#offset = Math.max(this.#offset, wall - monotonic);
+    return step > TOLERANCE ? step : 0;
   }
 }

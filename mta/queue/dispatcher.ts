@@ -4,6 +4,7 @@ import type { SecureResolver } from '../routing/dns-secure.ts';
 import { Sources } from '../routing/sources.ts';
 import { createProfiles } from '../shaping/profiles.ts';
 import { Claims } from '../spool/claim.ts';
+import { DueTimes } from '../spool/due-times.ts';
 import { OrderBook } from '../spool/order-book.ts';
 import { GroupCommit, SettleWriter } from '../spool/settle.ts';
 import { pruneStops, Stops } from '../spool/stops.ts';
@@ -12,6 +13,7 @@ import { WarmUpStore } from '../spool/warm-ups.ts';
 import type { DeliverySettings, MtaStatus, Route } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import { Cancelling } from './cancelling.ts';
+import { ClockShift } from './clock-shift.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { Composer } from './composer.ts';
 import { Destinations } from './destinations.ts';
@@ -78,6 +80,7 @@ export class Dispatcher {
   readonly #watch: SpoolWatch;
   readonly #throughput = new Throughput();
   readonly #clock: ClockWatch;
+  readonly #clockShift: ClockShift;
   readonly #composer: Composer;
   readonly #tls: Tls;
   #opener: SessionOpener | undefined;
@@ -124,6 +127,8 @@ export class Dispatcher {
         this.#outlets.tick();
       },
     });
+    const due = new DueTimes(db);
+    this.#clockShift = new ClockShift({ due, gate: this.#gate, onError });
     this.#placer = new Placer({
       gate: this.#gate,
       holdings: this.#holdings,
@@ -132,6 +137,11 @@ export class Dispatcher {
       outlets: this.#outlets,
       sources: this.#laneSources,
       lookUps: this.#lookUps,
+      hasten: (bucket, rowId) => {
+        const now = Date.now();
+        this.#guarded(() => due.hasten(rowId, now));
+        if (bucket.nextAt !== null && bucket.nextAt > now) bucket.nextAt = now;
+      },
     });
     this.#errands = new Errands({
       gate: this.#gate,
@@ -251,12 +261,17 @@ export class Dispatcher {
     this.wake();
     const now = Date.now();
     this.#throughput.tick(now);
-    this.#clock.tick(now, performance.now());
+    const setBack = this.#clock.tick(now, performance.now());
+    if (setBack > 0) {
+      this.#clockShift.begin(this.#holdings.buckets.values(), setBack, now);
+      this.#placer.clockSetBack();
+    }
     if (performance.now() - this.#second >= 1000) this.#everySecond(now);
     if (performance.now() - this.#tidiedAt > TIDY) this.#tidy();
     // One that waited for the disk goes on.
     this.#cancelling.goOn();
     this.#errands.goOn();
+    this.#clockShift.goOn();
     if (this.#gate.draining) return;
     for (const bucket of this.#holdings.due(now, WALK)) this.#placer.activate(bucket);
     this.#outlets.tick();
@@ -266,6 +281,7 @@ export class Dispatcher {
     this.#second = performance.now();
     if (this.#gate.draining) return;
     this.#shaping.tick(now);
+    this.#placer.dns.tick(this.#second, now);
     if (now >= this.#placer.controls.changesAt) this.#guarded(() => this.#orders.read());
     this.#write();
   }

@@ -25,4 +25,16 @@ export class LookUps {
     // It stays dead until something was answered: between two probes nothing is asked.
     else if (answered) this.deadSince = undefined;
   }
+
+  /** Nothing has failed lately. `now` in epoch ms. */
+  quiet(now: number): boolean {
+    return this.#failed.size === 0 || Math.abs(now - this.#since) > WINDOW;
+  }
+
+  /** A probe was answered: what failed before says nothing any more. */
+  revived(): void {
+    this.deadSince = undefined;
+    this.#answered = 0;
+    this.#failed.clear();
+  }
 }

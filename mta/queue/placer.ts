@@ -1,6 +1,7 @@
 import type { Bucket, Hold } from './bucket.ts';
 import { Controls, type Standing } from './controls.ts';
 import type { Destination, Destinations } from './destinations.ts';
+import { DnsProbe } from './dns-probe.ts';
 import type { Gate } from './gate.ts';
 import type { Holdings } from './holdings.ts';
 import type { LaneSources } from './lane-sources.ts';
@@ -19,6 +20,8 @@ export interface PlacerParts {
   outlets: Outlets;
   sources: LaneSources;
   lookUps: LookUps;
+  /** makes a mail due that was put off */
+  hasten(bucket: Bucket, rowId: number): void;
 }
 
 /** Finds where a bucket's mail goes and puts it in line there: by its domain, its pool, and what operators have ordered. */
@@ -26,12 +29,21 @@ export class Placer {
   controls = new Controls([], 0);
   /** pools that are named and do not exist → epoch ms of the first mail that waits for one */
   readonly missingPools = new Map<number, number>();
+  readonly dns: DnsProbe;
   readonly #parts: PlacerParts;
   #destinations: Destinations | undefined;
   #pools: Pools | undefined;
 
   constructor(parts: PlacerParts) {
     this.#parts = parts;
+    this.dns = new DnsProbe({
+      lookUps: parts.lookUps,
+      held: () => this.#held(),
+      ask: async (domain) => (await this.#destinations?.find(domain, true))?.kind !== 'temporary',
+      retry: (bucket) => this.retryLookUp(bucket),
+      hasten: (bucket, rowId) => parts.hasten(bucket, rowId),
+      random: Math.random,
+    });
   }
 
   /** The settings are new: every bucket is to be placed anew. */
@@ -88,6 +100,7 @@ export class Placer {
 
   place(bucket: Bucket, destination: Destination, now: number): void {
     bucket.destination = destination;
+    if (destination.kind !== 'temporary') bucket.holdUntil = 0;
     bucket.provider = destination.provider;
     bucket.hold = undefined;
     const { hold, actual, poolId } = this.#orders(bucket, destination);
@@ -139,6 +152,15 @@ export class Placer {
   retryLookUp(bucket: Bucket): void {
     bucket.holdUntil = 0;
     this.#destinations?.retryFailed(bucket.domain);
+  }
+
+  /** The clock was set back: holds that were to end by the old time end now. */
+  clockSetBack(): void {
+    for (const bucket of this.#held()) this.retryLookUp(bucket);
+  }
+
+  *#held(): Generator<Bucket> {
+    for (const bucket of this.#parts.holdings.buckets.values()) if (bucket.holdUntil > 0) yield bucket;
   }
 
   /** Orders that need no look-up: a pause, or a route that takes the mail. False: there is none. */
@@ -207,15 +229,17 @@ export class Placer {
     // One mail has borne witness of it already.
     if (bucket.holdUntil > now) return;
     bucket.holdUntil = destination.until;
+    const ours = this.#parts.lookUps.deadSince !== undefined;
     const verdict: Verdict = { ...synthetic('deferred', 'network', '4.4.3', destination.text), phase: 'dns' };
     bucket.said(destination.text, now);
-    let probe: Verdict | undefined = verdict;
-    // One mail bears witness of the try; the others only leave when their time is over.
+    // One mail bears witness of the try; the others only leave when their time is over. With a dead resolver, nobody has been tried.
+    let borne = ours;
     const all = settler.slice(bucket, now, (row) => {
       if (settler.expired(row, now)) return verdict;
-      const first = probe;
-      probe = undefined;
-      return first;
+      if (borne) return undefined;
+      borne = true;
+      this.dns.bears(bucket, row.id);
+      return verdict;
     });
     // The slice was full of mails whose time is over: the others need no probe to go.
     if (!all) bucket.holdUntil = 0;

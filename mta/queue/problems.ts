@@ -67,7 +67,7 @@ export function problemsOf({
       code: 'clock-set-back',
       value: '',
       since: clock.setBack.since,
-      detail: `The clock was set back by ${Math.round(clock.setBack.by / 1000)} s; mail that was put off waits so much longer`,
+      detail: `The clock was set back by ${Math.round(clock.setBack.by / 1000)} s; the times of waiting mail were set back with it`,
     });
   return found;
 }
