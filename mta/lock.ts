@@ -39,10 +39,10 @@ export function tryLock(file: string): FileLock | undefined {
 
 /** The same, but gives the other process `ms` to end. */
 export async function waitForLock(file: string, ms: number): Promise<FileLock | undefined> {
-  const until = Date.now() + ms;
+  const until = performance.now() + ms;
   for (;;) {
     const lock = tryLock(file);
-    if (lock || Date.now() >= until) return lock;
+    if (lock || performance.now() >= until) return lock;
     await wait(50);
   }
 }

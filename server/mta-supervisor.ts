@@ -38,7 +38,7 @@ export class MtaSupervisor {
 
   start(): void {
     const { spawn, dataDir, dns, log } = this.#options;
-    this.#startedAt = Date.now();
+    this.#startedAt = performance.now();
     this.#handle = spawn({
       dataDir,
       dns,
@@ -103,7 +103,7 @@ export class MtaSupervisor {
     this.#sandboxPort = undefined;
     this.#ready = false;
     if (this.#stopping) return;
-    this.#crashes = Date.now() - this.#startedAt > STABLE_MS ? 1 : this.#crashes + 1;
+    this.#crashes = performance.now() - this.#startedAt > STABLE_MS ? 1 : this.#crashes + 1;
     const restartInMs = restartDelay(this.#crashes);
     this.#options.onCrash({ code, signal, restartInMs });
     this.#timer = setTimeout(() => this.start(), restartInMs);

@@ -48,8 +48,9 @@ export class Fold {
   /** woken since the run that goes on began */
   #again = false;
   #stopped = false;
-  #shownAt = 0;
-  #reportedAt = 0;
+  /** ms of the monotonic clock: a clock that is set back must not silence anybody */
+  #shownAt = Number.NEGATIVE_INFINITY;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(context: WorkerContext) {
     const { db, spool } = context;
@@ -107,8 +108,8 @@ export class Fold {
       if (!this.#stopped) this.#publish();
     } catch (error) {
       // A locked database or a full disk passes: the heartbeat tries again from the same cursor.
-      if (Date.now() - this.#reportedAt < REPORT_EVERY) return;
-      this.#reportedAt = Date.now();
+      if (performance.now() - this.#reportedAt < REPORT_EVERY) return;
+      this.#reportedAt = performance.now();
       this.#context.failed(error);
     }
   }
@@ -182,8 +183,8 @@ export class Fold {
 
   /** Tells every screen what moved, at most twice a second: by the fold, or by the enqueueing beside it. */
   #publish(): void {
-    if (Date.now() - this.#shownAt < SHOW_EVERY) return;
-    this.#shownAt = Date.now();
+    if (performance.now() - this.#shownAt < SHOW_EVERY) return;
+    this.#shownAt = performance.now();
     const { db, spool, live } = this.#context;
     const open = unsettledCampaigns(db);
     const known = new Set(open.map(({ id }) => id));

@@ -159,9 +159,9 @@ function cachedKey(spool: Pick<Spool, 'settings'>): () => string | undefined {
   let key: string | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
   return () => {
-    if (key === undefined || Date.now() - readAt > 1000) {
+    if (key === undefined || performance.now() - readAt > 1000) {
       key = spool.settings()?.tokenKey;
-      readAt = Date.now();
+      readAt = performance.now();
     }
     return key;
   };
