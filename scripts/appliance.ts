@@ -20,6 +20,8 @@ export interface ApplianceOptions {
   publicPort?: number | undefined;
   /** further TODOKE_ variables */
   env?: Record<string, string> | undefined;
+  /** told at once, long before it is ready */
+  onSpawn?: ((pid: number) => void) | undefined;
 }
 
 export interface Appliance {
@@ -58,6 +60,7 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (child.pid !== undefined) options.onSpawn?.(child.pid);
   const lines = keepLines(child);
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const appliance: Appliance = {
@@ -91,7 +94,11 @@ async function waitUntilReady(appliance: Appliance, child: ChildProcess): Promis
     await sleep(50);
   }
   const what =
-    child.exitCode === null ? 'was not ready within a minute' : `ended with code ${child.exitCode}`;
+    child.exitCode !== null
+      ? `ended with code ${child.exitCode}`
+      : child.signalCode !== null
+        ? `was ended by ${child.signalCode}`
+        : 'was not ready within a minute';
   throw new Error(`The appliance ${what}. Its last lines:\n${appliance.lastLines()}`);
 }
 

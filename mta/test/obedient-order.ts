@@ -8,20 +8,29 @@ export interface Order {
   once: boolean;
   /** the message is kept although the connection is dropped: a duplicate is to be expected */
   taken: boolean;
+  /** the message is kept at once and answered late */
+  slow: boolean;
 }
 
 const REPLY = /^(?:(once)-)?(?:(data|dot)-)?([45]\d\d)(?:-(\d\.\d{1,3}\.\d{1,3}))?$/;
 const DROP = /^(?:(once)-)?(drop-at-rcpt|drop-after-dot|take-and-drop)$/;
 
 /**
- * The local part up to '+' is the order, the rest is free to tell recipients apart:
+ * The first part of the local part, between `+`, that is an order counts; the others are free to tell recipients apart and to order them:
  * `550-5.1.1+7@…` refuses RCPT, `data-451@…` DATA, `dot-554-5.7.1@…` the message; `421@…` also ends the connection;
  * `drop-at-rcpt@…`, `drop-after-dot@…` (message not kept) and `take-and-drop@…` (kept) end it without a reply. With
- * `once-` in front only the first time. Every other address is taken.
+ * `once-` in front only the first time. `slow@…` is taken at once and answered late. Every other address is taken.
  */
 export function parseOrder(address: string): Order {
-  const local = (address.split('@')[0] ?? '').split('+')[0] ?? '';
-  const reply = REPLY.exec(local);
+  for (const part of (address.split('@')[0] ?? '').split('+')) {
+    const order = parsePart(part);
+    if (order) return order;
+  }
+  return { at: 'never', code: 0, status: '', once: false, taken: false, slow: false };
+}
+
+function parsePart(part: string): Order | undefined {
+  const reply = REPLY.exec(part);
   if (reply) {
     const [, once, at = 'rcpt', code = '', status] = reply;
     return {
@@ -30,9 +39,10 @@ export function parseOrder(address: string): Order {
       status: status ?? `${code[0]}.0.0`,
       once: once !== undefined,
       taken: false,
+      slow: false,
     };
   }
-  const drop = DROP.exec(local);
+  const drop = DROP.exec(part);
   if (drop) {
     return {
       at: drop[2] === 'drop-at-rcpt' ? 'rcpt' : 'dot',
@@ -40,7 +50,9 @@ export function parseOrder(address: string): Order {
       status: '',
       once: drop[1] !== undefined,
       taken: drop[2] === 'take-and-drop',
+      slow: false,
     };
   }
-  return { at: 'never', code: 0, status: '', once: false, taken: false };
+  if (part === 'slow') return { at: 'never', code: 0, status: '', once: false, taken: false, slow: true };
+  return undefined;
 }

@@ -13,6 +13,8 @@ export interface ObedientPeer {
   port: number;
   /** every message taken, in order, once for each time; survives kill -9 of this process and of the MTA */
   accepted(): Accepted[];
+  /** resolves when no connection is open, so that nothing buffered can still be taken */
+  idle(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -44,6 +46,11 @@ export async function startObedientPeer(
           const [recipient = '', messageId = ''] = line.split('\t');
           return { recipient, messageId };
         }),
+    idle: () =>
+      new Promise((resolve) => {
+        child.once('message', () => resolve());
+        child.send('idle');
+      }),
     stop: () =>
       new Promise((resolve) => {
         const gone = (): void => {

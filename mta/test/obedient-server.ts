@@ -1,6 +1,7 @@
 /**
  * The process behind obedient-peer.ts: a small fast SMTP server that does what the recipient's address says.
- * argv: port, log file, 'tls' or ''. Tells its parent `{ port }` when it listens.
+ * argv: port, log file, 'tls' or ''. Tells its parent `{ port }` when it listens; to any message it answers `{ idle }` when no
+ * connection is open.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import net from 'node:net';
@@ -13,6 +14,12 @@ const log = openSync(logFile, 'a');
 const certificate = withTls === 'tls' ? selfSignedCertificate('obedient.test') : undefined;
 /** addresses that were refused once already */
 const refusedOnce = new Set<string>();
+/** connections that may still take something */
+const open = new Set<Connection>();
+/** the parent waits for the last of them to end */
+let askedForIdle = false;
+/** ms that a slow address keeps its answer back */
+const SLOW = 150;
 const END = Buffer.from('\r\n.\r\n');
 
 class Connection {
@@ -22,12 +29,20 @@ class Connection {
   #recipients: { address: string; order: Order }[] = [];
   #inMessage = false;
   #gone = false;
+  #answering: NodeJS.Timeout | undefined;
 
   constructor(socket: net.Socket, secure: boolean) {
     this.#socket = socket;
     this.#secure = secure;
     socket.on('data', (chunk) => this.#read(chunk));
     socket.on('error', () => socket.destroy());
+    open.add(this);
+    socket.once('close', () => {
+      this.#gone = true;
+      clearTimeout(this.#answering);
+      open.delete(this);
+      tellIdle();
+    });
   }
 
   say(line: string): void {
@@ -37,7 +52,7 @@ class Connection {
   #read(chunk: Buffer): void {
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     this.#socket.cork();
-    while (!this.#gone && this.#step());
+    while (!this.#gone && !this.#answering && this.#step());
     this.#socket.uncork();
   }
 
@@ -141,6 +156,14 @@ class Connection {
       this.#obey(refused.order);
       return;
     }
+    if (this.#recipients.some(({ order }) => order.slow)) {
+      this.#answering = setTimeout(() => {
+        this.#answering = undefined;
+        this.say('250 2.0.0 Taken');
+        this.#read(Buffer.alloc(0));
+      }, SLOW);
+      return;
+    }
     this.say('250 2.0.0 Taken');
   }
 
@@ -161,6 +184,7 @@ class Connection {
     this.#socket.removeAllListeners('data');
     this.#socket.uncork();
     this.say('220 2.0.0 Go');
+    open.delete(this);
     const secure = new tls.TLSSocket(this.#socket, { isServer: true, ...certificate });
     new Connection(secure, true);
   }
@@ -172,6 +196,15 @@ const server = net.createServer({ noDelay: true }, (socket) =>
 server.listen(Number(port), '127.0.0.1', () =>
   process.send?.({ port: (server.address() as net.AddressInfo).port }),
 );
+function tellIdle(): void {
+  if (!askedForIdle || open.size > 0) return;
+  askedForIdle = false;
+  process.send?.({ idle: true });
+}
+process.on('message', () => {
+  askedForIdle = true;
+  tellIdle();
+});
 process.on('disconnect', () => {
   closeSync(log);
   process.exit(0);
