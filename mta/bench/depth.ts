@@ -3,8 +3,8 @@
  * depth the queue is filled, then so many mails are sent from it to smtp-sink; the MTA alone, nobody reads beside it.
  */
 import { parseArgs } from 'node:util';
-import { openSpoolDb } from '../spool/open.ts';
 import { benchContent, type Engine, startEngine } from './lib/engine.ts';
+import { fillQueue } from './lib/fill.ts';
 import { watchMemory } from './lib/memory.ts';
 import { watchCpu } from './lib/processes.ts';
 import { startSink } from './lib/sinks.ts';
@@ -18,8 +18,6 @@ const { values } = parseArgs({
   },
 });
 const send = Number(values.send);
-/** rows of one transaction while the queue is filled */
-const CHUNK = 50_000;
 
 const sink = await startSink(false);
 try {
@@ -49,7 +47,7 @@ async function measure(engine: Engine, depth: number) {
   mta.send({ type: 'settings' });
   const missing = depth - spool.queued();
   const jobId = spool.createJob({ ref: `depth:${depth}`, class: 'bulk', content: benchContent() });
-  fill(engine.dataDir, jobId, missing);
+  fillQueue(engine.dataDir, { jobId, rows: missing, domains: Number(values.domains) });
   const memory = watchMemory(mta.pid);
   // what was sent before is done with: only mails of this depth are counted
   const settled = (): number => [1, 2].reduce((sum, id) => sum + (spool.job(id)?.settled ?? 0), 0);
@@ -75,43 +73,4 @@ async function measure(engine: Engine, depth: number) {
     threads: use.threads,
     rssMB: memory.stop().totalMB,
   };
-}
-
-/** The same rows as `Spool.enqueue` writes, made by SQLite itself: five million in a minute instead of five. */
-function fill(dataDir: string, jobId: number, rows: number): void {
-  const db = openSpoolDb(dataDir);
-  const domains = Number(values.domains);
-  const now = Date.now();
-  const seq = (): number =>
-    db.prepare(`UPDATE meta SET value = value + 1 WHERE key = 'seq' RETURNING value`).pluck().get() as number;
-  const insert = db.prepare(
-    `WITH RECURSIVE n (value) AS (SELECT ? UNION ALL SELECT value + 1 FROM n WHERE value < ?)
-     INSERT INTO queue (bucket_id, next_at, created_at, subscriber_id, list_id, address, merge)
-     SELECT ? + value % ${domains}, ?, ?, value + 1, 1, 'r' || value || '@d' || (value % ${domains}) || '.example.jp',
-       json_object('name', '佐藤 ' || value, 'company', value || '商事株式会社') FROM n`,
-  );
-  const bucket = db.prepare('INSERT INTO bucket (job_id, domain, touched, created_at) VALUES (?, ?, ?, ?)');
-  // ids follow each other, as nobody else writes here
-  const firstBucket = db
-    .transaction(() => {
-      const touched = seq();
-      const ids = Array.from(
-        { length: domains },
-        (_, n) => bucket.run(jobId, `d${n}.example.jp`, touched, now).lastInsertRowid as number,
-      );
-      return ids[0]!;
-    })
-    .immediate();
-  for (let from = 0; from < rows; from += CHUNK) {
-    const to = Math.min(rows, from + CHUNK) - 1;
-    db.transaction(() => insert.run(from, to, firstBucket, now, now)).immediate();
-  }
-  db.transaction(() => {
-    db.prepare(
-      'UPDATE bucket SET queued = (SELECT count(*) FROM queue WHERE bucket_id = bucket.id), touched = ? WHERE job_id = ?',
-    ).run(seq(), jobId);
-    db.prepare('UPDATE job SET enqueued = ?, sealed = 1 WHERE id = ?').run(rows, jobId);
-  }).immediate();
-  db.pragma('wal_checkpoint(TRUNCATE)');
-  db.close();
 }

@@ -14,6 +14,7 @@ import { parseArgs, promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import { Api } from '../../scripts/api.ts';
 import { startAppliance } from '../../scripts/appliance.ts';
+import { prepareCampaign, startCampaign } from './lib/campaign.ts';
 import { watchMemory } from './lib/memory.ts';
 import { measurePostfix, postfixInstalled } from './lib/postfix.ts';
 import { childrenOf, cpuOf, watchCpu } from './lib/processes.ts';
@@ -32,11 +33,6 @@ const count = Number(values.count);
 const connections = Number(values.connections);
 const targetBytes = Number(values.size.replace(/k$/i, '')) * (/k$/i.test(values.size) ? 1024 : 1);
 const LOGIN = { email: 'bench@example.jp', password: 'bench-password' };
-const DOMAINS = Array.from({ length: 20 }, (_, i) => `d${i}.example.jp`);
-const LINKS = ['rice', 'chestnut', 'oyster', 'members'].map(
-  (page) => `https://www.example.jp/${page}?utm_source=mail`,
-);
-const SENTENCE = '今年の夏は日照に恵まれ、粒のそろった甘みのある米に育ちました。';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'todoke-bench-'));
 const sink = await startSink(values.starttls);
@@ -82,24 +78,16 @@ async function sendCampaign() {
   try {
     const api = new Api(appliance.adminUrl);
     await api.login(LOGIN.email, LOGIN.password);
-    await api.post('/sending-domains', { domain: 'bench.example.jp' });
-    await api.post('/routes', {
-      match: '*',
-      relay: [
-        { host: '127.0.0.1', port: sink.port, tls: values.starttls ? 'required' : 'none', connections },
-      ],
+    const { id, bytes } = await prepareCampaign(api, {
+      relay: { host: '127.0.0.1', port: sink.port, tls: values.starttls ? 'required' : 'none', connections },
+      count,
+      targetBytes,
     });
-    await api.post('/attributes', { key: 'company', label: '会社名', type: 'text' });
-    const list = await api.post<{ id: number }>('/lists', { name: 'bench' });
-    await importRecipients(api, list.id);
-    const { id, bytes } = await writeCampaign(api, list.id);
 
     const memory = watchMemory(appliance.pid);
     const cpu = watchCpu({ server: appliance.pid, mta: childrenOf(appliance.pid)[0]!, sink: sink.pid });
     const startedAt = performance.now();
-    await api.post(`/campaigns/${id}/start`, {
-      overrides: [{ code: 'public-url-local', reason: 'bench on loopback' }],
-    });
+    await startCampaign(api, id);
     const campaign = await api.poll<{ state: string; counts: { delivered: number } }>(
       `/campaigns/${id}`,
       ({ state }) => state !== 'sending',
@@ -118,54 +106,6 @@ async function sendCampaign() {
   } finally {
     await appliance.stop();
   }
-}
-
-async function importRecipients(api: Api, listId: number): Promise<void> {
-  const rows = Array.from(
-    { length: count },
-    (_, i) => `r${i}@${DOMAINS[i % DOMAINS.length]},佐藤 ${i},${i}商事株式会社`,
-  );
-  const file = new File([`email,name,company\n${rows.join('\n')}\n`], 'bench.csv', { type: 'text/csv' });
-  const mapping = JSON.stringify(['email', 'name', 'company']);
-  const { id } = await api.upload<{ id: number }>('/imports', { listId: String(listId), mapping }, file);
-  const done = await api.poll<{ state: string; created: number }>(
-    `/imports/${id}`,
-    ({ state }) => !['queued', 'running'].includes(state),
-  );
-  if (done.created !== count)
-    throw new Error(`The import is ${done.state} with ${done.created} of ${count} people`);
-}
-
-/** The filler is set by what the preview measures, so that the mail on the wire has the size that was asked for. */
-async function writeCampaign(api: Api, listId: number): Promise<{ id: number; bytes: number }> {
-  const content = (sentences: number) => ({
-    subject: '{{ name }} 様へ新米のご案内',
-    html: html(sentences),
-    text: text(),
-  });
-  const { id } = await api.post<{ id: number }>('/campaigns', {
-    name: 'bench',
-    from: { name: 'みのり市場', address: 'news@bench.example.jp' },
-    listIds: [listId],
-    ...content(0),
-  });
-  const size = async (sentences: number) =>
-    (await api.post<{ size: number }>(`/campaigns/${id}/preview`, content(sentences))).size;
-  const empty = await size(0);
-  const each = ((await size(100)) - empty) / 100;
-  const sentences = Math.max(0, Math.round((targetBytes - empty) / each));
-  await api.patch(`/campaigns/${id}`, content(sentences));
-  return { id, bytes: await size(sentences) };
-}
-
-function html(sentences: number): string {
-  const links = LINKS.map((url) => `<p><a href="${url}">くわしく見る</a></p>`).join('\n');
-  const filler = Array.from({ length: sentences }, () => `<p>${SENTENCE}</p>`).join('\n');
-  return `<html><body><p>{{ company }}<br>{{ name }} 様</p>\n${links}\n${filler}\n<p><a href="{{ unsubscribe_url }}">配信停止</a></p></body></html>`;
-}
-
-function text(): string {
-  return `{{ company }}\n{{ name }} 様\n\n新米のご案内です。\n\n配信停止: {{ unsubscribe_url }}\n`;
 }
 
 /** Between the first and the last settled mail: without freezing the audience and noticing the end. */
