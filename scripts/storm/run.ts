@@ -7,15 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ObedientPeer, startObedientPeer } from '../../mta/test/obedient-peer.ts';
-import type { Api } from '../api.ts';
 import { discrepancies, type ReportSeen, unexplained } from './account.ts';
+import { CONNECTIONS, prepareCampaign } from './campaign.ts';
 import { Progress, readSpool } from './evidence.ts';
 import { isNeverKept, makePeople, type Person } from './people.ts';
 import { KILL_KINDS, type Kill, type KillKind, planKills } from './plan.ts';
 import { seeded } from './random.ts';
 import { Target } from './target.ts';
 
-const CONNECTIONS = 20;
 /** What a kill can cut off at most: two mails a connection (one awaits its reply, one follows it) and one group commit. */
 const IN_FLIGHT = CONNECTIONS * 2 + 200;
 
@@ -99,7 +98,7 @@ class Storm {
 
   async run(): Promise<StormResult> {
     this.#target.start();
-    const campaignId = await prepare(await this.#target.api(), this.#sink.port, this.#people);
+    const campaignId = await prepareCampaign(await this.#target.api(), this.#sink.port, this.#people);
     // Of the start alone: the enqueueing goes on without us.
     await (await this.#target.api()).post(`/campaigns/${campaignId}/start`);
     for (const [index, kill] of this.#kills.entries()) {
@@ -207,32 +206,4 @@ class Storm {
       ],
     };
   }
-}
-
-/** Route, sending domain, people, campaign; answers the campaign's id. */
-async function prepare(api: Api, port: number, people: readonly Person[]): Promise<number> {
-  await api.patch('/settings', { retry: { first: 1, cap: 1, jitter: 0.2, giveUp: 86_400 } });
-  await api.post('/routes', {
-    match: '*',
-    relay: [{ host: '127.0.0.1', port, tls: 'none', connections: CONNECTIONS }],
-  });
-  await api.post('/sending-domains', { domain: 'example.jp' });
-  const list = await api.post<{ id: number }>('/lists', { name: '嵐' });
-  const rows = people.map(({ email }, n) => `${email},名前${n}`);
-  const file = new File([['email,name', ...rows].join('\n')], 'people.csv', { type: 'text/csv' });
-  const { id } = await api.upload<{ id: number }>('/imports', { listId: String(list.id) }, file);
-  const done = await api.poll<{ state: string; created: number }>(
-    `/imports/${id}`,
-    ({ state }) => state === 'done' || state === 'failed',
-  );
-  if (done.state !== 'done' || done.created !== people.length)
-    throw new Error(`the import is ${done.state} with ${done.created} of ${people.length} people`);
-  const campaign = await api.post<{ id: number }>('/campaigns', {
-    name: 'お知らせ',
-    subject: '{{ name }}様',
-    from: { name: '例', address: 'news@example.jp' },
-    listIds: [list.id],
-    html: '<p>{{ name }}様へ <a href="https://example.jp/">見る</a></p>',
-  });
-  return campaign.id;
 }
