@@ -9,6 +9,7 @@ const LOGIN = { email: 'admin@example.jp', password: 'a long enough password' };
 
 export class Target {
   readonly #dataDir: string;
+  /** 0: it is just being started */
   #pid = 0;
   #starting: Promise<Appliance> | undefined;
   /** we are the reason why it ended */
@@ -21,6 +22,7 @@ export class Target {
   /** Starts the processes; whether they come up is seen by `ready`. */
   start(): void {
     this.#struck = false;
+    this.#pid = 0;
     this.#starting = startAppliance({
       dataDir: this.#dataDir,
       delivery: 'live',
@@ -49,6 +51,7 @@ export class Target {
    * time as a new server starts.
    */
   async strike({ kind, drainFor }: Kill, dead: () => Promise<void>): Promise<void> {
+    while (this.#pid === 0) await sleep(5);
     if (kind === 'mta') {
       await this.#mtaLives();
       // Held still, so that its next MTA sends nothing before we have looked.
@@ -75,7 +78,7 @@ export class Target {
 
   /** It must not end by itself. @throws Error with its last lines */
   async check(): Promise<void> {
-    if (!this.#struck && !alive(this.#pid)) {
+    if (!this.#struck && this.#pid > 0 && !alive(this.#pid)) {
       const { lastLines } = await this.ready();
       throw new Error(`The appliance has ended by itself. Its last lines:\n${lastLines()}`);
     }
