@@ -4,6 +4,7 @@ import { ByteWriter } from '../message/encode.ts';
 import {
   ContentRenderError,
   type RenderContext,
+  type RenderedMessage,
   type RenderRow,
   renderMessage,
   writeSigned,
@@ -19,6 +20,12 @@ interface Sender {
   signer: DkimSigner | undefined;
 }
 
+/** A rendered mail, its body in memory that is used again after `reset`. */
+export interface Unsigned {
+  rendered: RenderedMessage;
+  signer: DkimSigner | undefined;
+}
+
 interface PreparedJob {
   class: JobContent['class'];
   compiled: CompileResult;
@@ -30,7 +37,7 @@ interface PreparedJob {
 export class Composing {
   readonly #jobs = new Map<number, PreparedJob>();
   readonly #senders = new Map<string, Sender>();
-  readonly #body = new ByteWriter();
+  readonly #bodies = new ByteWriter();
   #settings: ComposeSettings | undefined;
 
   /** @throws Error when a key cannot be read */
@@ -54,10 +61,10 @@ export class Composing {
   }
 
   /**
-   * Appends the whole message to `out`; answers its envelope.
+   * Everything but the signature.
    * @throws UnfitContent
    */
-  compose(jobId: number, row: RenderRow, out: ByteWriter): { mailFrom: string; rcptTo: string } {
+  render(jobId: number, row: RenderRow): Unsigned {
     const job = this.#jobs.get(jobId);
     if (!job) throw new Error(`job ${jobId} has no content here`);
     const { compiled } = job;
@@ -65,13 +72,23 @@ export class Composing {
       throw new UnfitContent(compiled.errors.map((error) => `${error.field}: ${error.message}`).join('; '));
     job.bound ??= this.#bind(jobId, job.class, compiled.content.fields.fromDomain);
     const { context, signer } = job.bound;
+    const start = this.#bodies.length;
     try {
-      const rendered = renderMessage(compiled.content, context, row, this.#body);
-      writeSigned(out, rendered, signer);
-      return rendered;
+      return { rendered: renderMessage(compiled.content, context, row, this.#bodies), signer };
     } catch (error) {
+      this.#bodies.length = start;
       throw error instanceof ContentRenderError ? new UnfitContent(error.message) : error;
     }
+  }
+
+  /** Appends the whole message to `out`. */
+  sign({ rendered, signer }: Unsigned, out: ByteWriter): void {
+    writeSigned(out, rendered, signer);
+  }
+
+  /** All that was rendered is signed: its memory is used again. */
+  reset(): void {
+    this.#bodies.reset();
   }
 
   #bind(jobId: number, deliveryClass: JobContent['class'], fromDomain: string): PreparedJob['bound'] & {} {

@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { ByteWriter } from '../message/encode.ts';
 import { parseMerge } from '../spool/claim.ts';
-import { Composing, UnfitContent } from './compose.ts';
+import { Composing, UnfitContent, type Unsigned } from './compose.ts';
 import {
   FAILED,
   type FromComposer,
@@ -20,28 +20,50 @@ const composing = new Composing();
 const out = new ByteWriter();
 let mails: FromComposer['mails'] = [];
 
+/** All are rendered, then all are signed: the code and the tables of each stay in the core's caches. */
 function composeBatch(rows: PackedRows): void {
-  for (let at = 0; at < rows.length; at += ROW_FIELDS) {
-    compose(rows, at);
+  const unsigned: (Unsigned | Failure)[] = [];
+  for (let at = 0; at < rows.length; at += ROW_FIELDS) unsigned.push(attempt(() => render(rows, at)));
+  for (const each of unsigned) {
+    const start = out.length;
+    const failure = each instanceof Failure ? each : attempt(() => composing.sign(each, out));
+    if (failure instanceof Failure) {
+      out.length = start;
+      mails.push(failure.text, '', failure.code);
+    } else {
+      const { mailFrom, rcptTo } = (each as Unsigned).rendered;
+      mails.push(mailFrom, rcptTo, out.length - start);
+    }
     if (out.length >= ANSWER_BYTES) answer();
   }
   if (mails.length > 0) answer();
+  composing.reset();
 }
 
-function compose(rows: PackedRows, at: number): void {
+class Failure {
+  readonly text: string;
+  readonly code: number;
+  constructor(error: unknown) {
+    this.text = String((error as Error)?.message ?? error);
+    this.code = error instanceof UnfitContent ? UNFIT : FAILED;
+  }
+}
+
+function attempt<T>(work: () => T): T | Failure {
+  try {
+    return work();
+  } catch (error) {
+    return new Failure(error);
+  }
+}
+
+function render(rows: PackedRows, at: number): Unsigned {
   const [jobId, deliveryId, subscriberId, listId, createdAt, address, merge] = rows.slice(
     at,
     at + ROW_FIELDS,
   ) as [...[number, number, number, number, number], ...[string, string]];
-  const start = out.length;
-  try {
-    const row = { deliveryId, subscriberId, listId, address, merge: parseMerge(merge), createdAt };
-    const { mailFrom, rcptTo } = composing.compose(jobId, row, out);
-    mails.push(mailFrom, rcptTo, out.length - start);
-  } catch (error) {
-    out.length = start;
-    mails.push(String((error as Error).message ?? error), '', error instanceof UnfitContent ? UNFIT : FAILED);
-  }
+  const row = { deliveryId, subscriberId, listId, address, merge: parseMerge(merge), createdAt };
+  return composing.render(jobId, row);
 }
 
 function answer(): void {

@@ -24,8 +24,10 @@ export class ByteWriter {
   bytes: Buffer = Buffer.allocUnsafeSlow(START);
   length = 0;
 
+  /** Starts anew in the same memory, unless that of one huge message would be kept for ever. */
   reset(): void {
     this.length = 0;
+    if (this.bytes.length > KEPT) this.bytes = Buffer.allocUnsafeSlow(START);
   }
 
   /** Room for `count` more bytes. */
@@ -60,9 +62,7 @@ export class ByteWriter {
   /** All that was written, in memory of its own that may be given to another thread. Starts anew. */
   take(): ArrayBuffer {
     const taken = this.bytes.buffer.slice(0, this.length) as ArrayBuffer;
-    this.length = 0;
-    // one huge message must not keep its memory for ever
-    if (this.bytes.length > KEPT) this.bytes = Buffer.allocUnsafeSlow(START);
+    this.reset();
     return taken;
   }
 }

@@ -119,9 +119,13 @@ export function legacyParameter(name: string, value: string): string {
   return `;\r\n ${name}="${encodedWords(text, name.length + 2).trimStart()}"`;
 }
 
-/** RFC 5322 §3.3 date-time, in UTC. */
+let lastDate = { at: Number.NaN, value: '' };
+
+/** RFC 5322 §3.3 date-time, in UTC. Rows that were enqueued together have the same. */
 export function dateValue(epochMs: number): string {
-  return new Date(epochMs).toUTCString().replace('GMT', '+0000');
+  if (lastDate.at !== epochMs)
+    lastDate = { at: epochMs, value: new Date(epochMs).toUTCString().replace('GMT', '+0000') };
+  return lastDate.value;
 }
 
 // Printable ASCII that no reader takes for an encoded-word.

@@ -53,7 +53,7 @@ export interface RenderedMessage {
   headers: string;
   /** what DKIM signs of them */
   signed: CanonicalHeaders;
-  /** a view of the writer's memory, valid until the next message is rendered with it */
+  /** a view of the writer's memory, valid until that is used again */
   body: Buffer;
   /** the body is its own relaxed canonical form, so DKIM can hash it as it is */
   canonicalBody: boolean;
@@ -72,7 +72,7 @@ export class ContentRenderError extends Error {
   }
 }
 
-/** Throws ContentRenderError, nothing else. `writer`: memory to use again; what was rendered with it before is gone then. */
+/** Throws ContentRenderError, nothing else. The body is appended to `writer`. */
 export function renderMessage(
   content: CompiledContent,
   context: RenderContext,
@@ -117,8 +117,9 @@ export function renderMessage(
     listUnsubscribe,
     feedbackId: `${content.feedbackId ?? context.jobId}:${context.class ?? 'bulk'}:${fields.senderId}`,
   };
+  const start = writer.length;
   renderBody(content, scope, writer);
-  const body = writer.bytes.subarray(0, writer.length);
+  const body = writer.bytes.subarray(start, writer.length);
   const { head } = content;
   return {
     mailFrom: verpOf(signed, 'bounce', context.domain.returnPathDomain),
@@ -148,7 +149,6 @@ export function writeSigned(
 }
 
 function renderBody(content: CompiledContent, scope: Scope, writer: ByteWriter): void {
-  writer.reset();
   for (const piece of content.pieces) {
     if (typeof piece !== 'string') writer.write(piece);
     else writePart(piece === 'text' ? content.text! : content.html!, content.list, scope, writer);

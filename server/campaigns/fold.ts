@@ -17,7 +17,7 @@ import { summaries } from './view.ts';
 const CURSOR = 'campaigns';
 const BATCH = 5000;
 /** ms between two looks while mails are settled all the time: each is a durable write that the sender's has to wait for */
-const REST = 200;
+const REST = 100;
 /** ms between two looks at the ledger when nobody wakes us */
 const HEARTBEAT = 250;
 /** ms between two live events of a campaign */
