@@ -8,7 +8,7 @@ import { type SmallDisk, smallDisk } from './small-disk.ts';
 
 const LOGIN = { email: 'admin@example.jp', password: 'a long enough password' };
 const PEOPLE = Array.from({ length: 3000 }, (_, n) => ({
-  email: `p${n}+${n % 10 === 0 ? 'slow' : 'take'}@d${n % 7}.example.com`,
+  email: `p${n}+${n % 10 === 0 ? 'slow-150' : 'take'}@d${n % 7}.example.com`,
 }));
 
 interface Queues {

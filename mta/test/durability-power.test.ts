@@ -36,7 +36,7 @@ it('settles on SIGTERM’s drain what is in flight, slow answers included', asyn
   harness = mta;
   const addresses = Array.from(
     { length: 2000 },
-    (_, n) => `p${n}+${n % 20 === 0 ? 'slow' : 'take'}@example.com`,
+    (_, n) => `p${n}+${n % 20 === 0 ? 'slow-150' : 'take'}@example.com`,
   );
   const job = mta.send(addresses);
   await mta.until(() => mta.spool.job(job)!.delivered > 200);

@@ -18,8 +18,6 @@ const refusedOnce = new Set<string>();
 const open = new Set<Connection>();
 /** the parent waits for the last of them to end */
 let askedForIdle = false;
-/** ms that a slow address keeps its answer back */
-const SLOW = 150;
 const END = Buffer.from('\r\n.\r\n');
 
 class Connection {
@@ -156,12 +154,13 @@ class Connection {
       this.#obey(refused.order);
       return;
     }
-    if (this.#recipients.some(({ order }) => order.slow)) {
+    const slow = Math.max(...this.#recipients.map(({ order }) => order.slow));
+    if (slow > 0) {
       this.#answering = setTimeout(() => {
         this.#answering = undefined;
         this.say('250 2.0.0 Taken');
         this.#read(Buffer.alloc(0));
-      }, SLOW);
+      }, slow);
       return;
     }
     this.say('250 2.0.0 Taken');

@@ -48,6 +48,18 @@ describe('the obedient peer', () => {
     expect(peer.accepted()).toHaveLength(kept);
   });
 
+  it('keeps at once what it answers late, and takes nothing from who is gone', async () => {
+    peer = await startObedientPeer();
+    expect(await send('a+slow-20@example.test')).toMatchObject({ kind: 'accepted' });
+    const session = await open(peer.port);
+    const lost = session.send(mail({ rcptTo: 'slow-60000@example.test', message }));
+    while (peer.accepted().length < 2) await new Promise((resolve) => setImmediate(resolve));
+    session.destroy();
+    await lost;
+    // No answer is awaited any more: otherwise a minute would pass here.
+    await peer.idle();
+  });
+
   it.each(['once-451+a@example.test', 'once-dot-451@example.test', 'once-drop-after-dot@example.test'])(
     '%s',
     async (rcptTo) => {

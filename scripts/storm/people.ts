@@ -15,7 +15,9 @@ const ORDERS: readonly (readonly [share: number, order: string, ends: Person['en
   [0.01, 'once-drop-at-rcpt', 'delivered'],
   [0.01, 'once-drop-after-dot', 'delivered'],
   [0.02, 'once-take-and-drop', 'delivered'],
-  [0.04, 'slow', 'delivered'],
+  [0.04, 'slow-150', 'delivered'],
+  // A drain that lasts longer than the start of the next process.
+  [0.002, 'slow-4000', 'delivered'],
   [0.02, '550-5.1.1', 'bounced'],
   [0.02, 'dot-554-5.7.1', 'bounced'],
 ];
