@@ -7,10 +7,10 @@ import { KILL_KINDS } from '../../scripts/storm/plan.ts';
 import { storm } from '../../scripts/storm/run.ts';
 
 it('loses nobody and repeats no more than was in flight', { timeout: 240_000 }, async () => {
-  const result = await storm({ kills: 6, count: 4000, seed: 69, seconds: 200 });
+  const result = await storm({ kills: 6, count: 2500, seed: 29, seconds: 200 });
   expect(result.discrepancies.slice(0, 10)).toEqual([]);
-  expect(result).toMatchObject({ kills: 6, recipients: 4000 });
-  expect(result.delivered + result.bounced).toBe(4000);
+  expect(result).toMatchObject({ kills: 6, recipients: 2500 });
+  expect(result.delivered + result.bounced).toBe(2500);
   expect(result.duplicates).toBeLessThanOrEqual(result.inFlight);
   // The sink did all that it was asked to, and the seed has every kind of kill.
   expect(result.bounced).toBeGreaterThan(0);
