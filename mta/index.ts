@@ -33,6 +33,7 @@ export { spawnMta } from './spawn.ts';
 export type { ControlInput, LedgerFilter, Spool } from './spool/api.ts';
 export { openSpool } from './spool/open.ts';
 export { scrubFile } from './spool/scrub.ts';
+export { trimHeap } from './trim-heap.ts';
 export type * from './types.ts';
 export {
   CONTENT_ERRORS,

@@ -8,6 +8,7 @@ import { createResolver } from './routing/dns.ts';
 import { createSecureResolver } from './routing/dns-secure.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { openSpoolDb } from './spool/open.ts';
+import { trimHeap } from './trim-heap.ts';
 import type { FromMta, ToMta } from './types.ts';
 
 /** ms that mails in flight get to finish at a drain */
@@ -92,4 +93,5 @@ const settledTimer = setInterval(() => {
 }, SETTLED_EVERY);
 const statusTimer = setInterval(() => post({ type: 'status', status: dispatcher.status() }), 1000);
 dispatcher.start();
+trimHeap();
 post({ type: 'ready', sandboxPort: sandbox.port });

@@ -35,7 +35,7 @@ export function spawnMta(options: SpawnOptions): MtaHandle {
       UV_THREADPOOL_SIZE: String(threadPoolSize()),
     },
     // Small young generations: three threads have one each. As fast as larger ones, and 30 MB less (mta/README.md, Speed).
-    execArgv: ['--max-semi-space-size=4'],
+    execArgv: ['--max-semi-space-size=2'],
     // Signals of a terminal reach the whole group: the server decides when the MTA drains.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

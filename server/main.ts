@@ -1,7 +1,7 @@
 /** Wires the process: data folder, databases, worker, MTA, both listeners; and takes it all down again in order. */
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { type FileLock, openSpool, type Spool, spawnMta, tryLock } from '../mta/index.ts';
+import { type FileLock, openSpool, type Spool, spawnMta, trimHeap, tryLock } from '../mta/index.ts';
 import { buildAdminApp } from './app.ts';
 import { auditor } from './audit/audit.ts';
 import { type FirstAdministrator, makeFirstAdministrator } from './auth/first-administrator.ts';
@@ -21,7 +21,6 @@ import { LiveHub } from './live.ts';
 import { MtaSupervisor } from './mta-supervisor.ts';
 import { buildPublicApp } from './public.ts';
 import { deliverySettings } from './settings/publish.ts';
-import { trimHeap } from './trim-heap.ts';
 import { unfinishedImports } from './unfinished.ts';
 import { VERSION } from './version.ts';
 

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Spool, ToMta } from '../mta/index.ts';
-import { openSpool } from '../mta/index.ts';
+import { openSpool, trimHeap } from '../mta/index.ts';
 import { runImport } from './audience/imports/run.ts';
 import { runEnqueue } from './campaigns/enqueue.ts';
 import { Fold } from './campaigns/fold.ts';
@@ -10,7 +10,6 @@ import { openDb } from './db/open.ts';
 import type { Db } from './deps.ts';
 import type { LiveEvent } from './events.ts';
 import type { FromWorker, JobRef, ToWorker } from './jobs.ts';
-import { trimHeap } from './trim-heap.ts';
 
 export interface WorkerContext {
   dataDir: string;
@@ -64,6 +63,8 @@ function run(job: JobRef): void {
   const done = persist(job, abort.signal).finally(() => {
     running.delete(key);
     pending.delete(done);
+    // What reading a file has left would lie there while mail is sent.
+    if (job.kind === 'import') trimHeap();
   });
   pending.add(done);
 }

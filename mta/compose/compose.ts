@@ -11,9 +11,7 @@ import {
 } from '../message/render.ts';
 import type { ContentSource } from '../types.ts';
 import type { ComposeSettings, JobContent } from './protocol.ts';
-
-/** This mail cannot be made: its content does not compile, or this person's values break it. Everything else is our failure. */
-export class UnfitContent extends Error {}
+import { UnfitContent } from './unfit.ts';
 
 interface Sender {
   returnPathDomain: string;

@@ -7,7 +7,6 @@ import { createDkimSigner } from '../message/dkim.ts';
 import type { Mail } from '../smtp/types.ts';
 import type { QueueRow } from '../spool/claim.ts';
 import type { DeliverySettings } from '../types.ts';
-import { UnfitContent } from './compose.ts';
 import type { ComposeSettings, JobContent } from './protocol.ts';
 import { ComposeThread, type Request } from './thread.ts';
 
@@ -180,5 +179,3 @@ export class ComposePool {
     return true;
   }
 }
-
-export { UnfitContent };

@@ -2,7 +2,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Mail } from '../smtp/types.ts';
 import type { QueueRow } from '../spool/claim.ts';
-import { UnfitContent } from './compose.ts';
 import {
   type ComposeSettings,
   type FromComposer,
@@ -12,6 +11,7 @@ import {
   type ToComposer,
   UNFIT,
 } from './protocol.ts';
+import { UnfitContent } from './unfit.ts';
 
 /** Contents that a thread keeps compiled, those used last: a number, and characters (attachments are base64 in them). */
 const CONTENTS = 100;
@@ -50,7 +50,7 @@ export class ComposeThread {
     this.#options = options;
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
       name: 'compose',
-      resourceLimits: { maxOldGenerationSizeMb: HEAP, maxYoungGenerationSizeMb: 24 },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP, maxYoungGenerationSizeMb: 6 },
     });
     this.#worker.on('message', (message: FromComposer) => this.#answered(message));
     this.#worker.on('error', (error) => {

@@ -2,7 +2,8 @@
 import { parentPort } from 'node:worker_threads';
 import { ByteWriter } from '../message/encode.ts';
 import { parseMerge } from '../spool/claim.ts';
-import { Composing, UnfitContent, type Unsigned } from './compose.ts';
+import { trimHeap } from '../trim-heap.ts';
+import { Composing, type Unsigned } from './compose.ts';
 import {
   FAILED,
   type FromComposer,
@@ -11,6 +12,7 @@ import {
   type ToComposer,
   UNFIT,
 } from './protocol.ts';
+import { UnfitContent } from './unfit.ts';
 
 /** Mails go back when they have so many bytes together: large ones need not wait for a whole batch, nor be in memory twice. */
 const ANSWER_BYTES = 512 * 1024;
@@ -72,6 +74,8 @@ function answer(): void {
   mails = [];
   port.postMessage(message, [bytes]);
 }
+
+trimHeap();
 
 port.on('message', (message: ToComposer) => {
   switch (message.type) {

@@ -5,7 +5,7 @@ import type { QueueRow } from '../spool/claim.ts';
 import type { DeliverySettings } from '../types.ts';
 import type { Job } from './jobs.ts';
 
-export { UnfitContent } from '../compose/compose.ts';
+export { UnfitContent } from '../compose/unfit.ts';
 
 /** More than four threads compose faster than one main thread sends. */
 const threads = (): number => Math.min(4, Math.max(2, availableParallelism()));

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ComposePool, type ComposePoolOptions, UnfitContent } from '../compose/pool.ts';
+import { ComposePool, type ComposePoolOptions } from '../compose/pool.ts';
+import { UnfitContent } from '../compose/unfit.ts';
 import { generateDkimKey } from '../message/dkim-keys.ts';
 import { createTokenKey } from '../message/token.ts';
 import type { QueueRow } from '../spool/claim.ts';
