@@ -38,7 +38,7 @@ it('accounts for 3000 mails of every fate', async () => {
     'once-take-and-drop',
   ];
   const fateOf = (n: number): string => (n % 10 === 0 ? orders[(n / 10) % orders.length]! : 'taken');
-  const addresses = Array.from({ length: 3000 }, (_, n) => `${fateOf(n)}+${n}@d${n % 7}.example.com`);
+  const addresses = Array.from({ length: 3000 }, (_, n) => `${fateOf(n)}+no${n}@d${n % 7}.example.com`);
   const job = harness.send(addresses);
   // 30 mails of each order.
   expect(await harness.settled(job)).toMatchObject({
