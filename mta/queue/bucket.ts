@@ -87,6 +87,11 @@ export class Bucket {
     return this.group?.has(this) ?? false;
   }
 
+  /** Taken and not yet settled on disk: what is merely read ahead is still waiting. */
+  get inFlight(): number {
+    return this.claimed - this.#ready.length;
+  }
+
   said(reply: string, now: number): void {
     this.lastReply = reply;
     this.lastReplyAt = now;

@@ -1,25 +1,20 @@
 import type { TlsRequirement } from '../routing/tls-policy.ts';
 import { DELIVERY_CLASSES } from '../types.ts';
 import type { Bucket } from './bucket.ts';
-import type { Lane } from './lane.ts';
+import type { Share } from './share.ts';
+import { Sharing } from './sharing.ts';
 import type { Site } from './site.ts';
 import { Turns } from './turns.ts';
 
 /** Place of a class in the order of who waits for whom; what comes before it is urgent. */
 export const BULK = DELIVERY_CLASSES.indexOf('bulk');
 
-/** A lane that the group's mail may leave by, with its share of it. */
-export interface Share {
-  lane: Lane;
-  weight: number;
-}
-
 /** The buckets of a site that need the same of a connection: a source of this pool, and this TLS. */
 export class Group {
   readonly key: string;
   readonly site: Site;
   readonly tls: TlsRequirement;
-  readonly shares: readonly Share[];
+  readonly #sharing: Sharing<Share>;
   /** buckets that may have due mail, by the class's rank; made when the first comes, as there may be 100,000 sites */
   readonly #turns: (Turns | undefined)[] = [undefined, undefined, undefined];
 
@@ -27,7 +22,21 @@ export class Group {
     this.key = key;
     this.site = site;
     this.tls = tls;
-    this.shares = shares;
+    this.#sharing = new Sharing(shares);
+  }
+
+  get shares(): readonly Share[] {
+    return this.#sharing.all;
+  }
+
+  /** Its lane has had its share for now: another's turn. `now`: monotonic ms. */
+  waits(share: Share, now: number): boolean {
+    return this.#sharing.waits(share, now);
+  }
+
+  /** A lane has taken a mail; answers whether one that waits may go on now. */
+  count(share: Share, now: number): boolean {
+    return this.#sharing.count(share, now);
   }
 
   add(bucket: Bucket): void {

@@ -51,6 +51,13 @@ export class Holdings {
     return bucket.takeAny(this.#claims, this.claimed, limit, through);
   }
 
+  /** Mails taken and not yet settled on disk. */
+  get inFlight(): number {
+    let sum = 0;
+    for (const bucket of this.buckets.values()) sum += bucket.inFlight;
+    return sum;
+  }
+
   release(bucket: Bucket): void {
     bucket.release(this.claimed);
   }

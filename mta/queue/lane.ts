@@ -108,6 +108,9 @@ export class Lane {
   /** The site's limits are new. */
   follow(cap: Cap | undefined, warming: WarmUpCounter | undefined): void {
     this.cap = cap;
+    // What is on its way comes back to the new count.
+    if (this.warming) this.warming.carrying -= this.carrying;
+    if (warming) warming.carrying += this.carrying;
     this.warming = warming;
     this.#rate.set(this.site.spec.ratePerSecond, 1000);
     this.#connects.set(this.site.spec.newConnectionsPerMinute, MINUTE);
@@ -148,7 +151,6 @@ export class Lane {
     this.#rate.take(now);
     this.cap?.rate.take(now);
     this.#slow?.take(now);
-    this.site.countMail(this.source.address);
     this.carrying += 1;
     if (this.warming) this.warming.carrying += 1;
   }
@@ -173,6 +175,11 @@ export class Lane {
     return this.#quietUntil;
   }
 
+  /** Servers have asked for fewer mails a minute. */
+  get slowed(): boolean {
+    return this.#slow !== undefined;
+  }
+
   get throttle(): LaneThrottle | undefined {
     return this.#throttle;
   }
@@ -184,6 +191,17 @@ export class Lane {
     if (throttle?.perMinute === undefined) this.#slow = undefined;
     else if (this.#slow) this.#slow.set(throttle.perMinute, MINUTE);
     else this.#slow = new RateLimit(throttle.perMinute, MINUTE);
+    if (throttle?.connections !== undefined) this.#endSurplus();
+  }
+
+  /** Fewer connections were asked for: those beyond end after what they have in flight, first those that do least. */
+  #endSurplus(): void {
+    const busyness = (courier: Courier): number => (courier.opening ? 0 : courier.idle ? 1 : 2);
+    const staying = [...this.couriers].filter(({ stopping }) => !stopping);
+    const surplus = staying.length - this.connectionsLimit;
+    if (surplus <= 0) return;
+    staying.sort((a, b) => busyness(a) - busyness(b));
+    for (const courier of staying.slice(0, surplus)) courier.stop();
   }
 
   // ---- connections
@@ -208,7 +226,7 @@ export class Lane {
     if (this.#suspended) return 'suspended';
     const dead = now < this.#deadUntil;
     if (dead || now < line.deadUntil)
-      return this.site.relaysDown ? 'relay-down' : dead ? 'site-dead' : 'tls-unmet';
+      return this.site.relays?.allDown ? 'relay-down' : dead ? 'site-dead' : 'tls-unmet';
     return undefined;
   }
 
@@ -241,7 +259,8 @@ export class Lane {
       if (free <= 0) return cap.reason;
       if (free === 1 && !urgent && cap.connections >= 2) return 'reserved';
     }
-    return this.#connects.wait(now) > 0 ? 'connect-rate' : undefined;
+    if (this.#connects.wait(now) > 0) return 'connect-rate';
+    return this.site.relays?.block(urgent, now);
   }
 
   rateReason(now: number): WaitReason {
@@ -270,7 +289,8 @@ export class Lane {
     const { cap } = this;
     return (
       this.couriers.size > concurrency.slots(this.allowed, this.connectionsLimit).bulk ||
-      (cap !== undefined && cap.connections >= 2 && cap.couriers.size >= cap.connections)
+      (cap !== undefined && cap.connections >= 2 && cap.couriers.size >= cap.connections) ||
+      this.site.relays?.beyondBulk === true
     );
   }
 
@@ -282,7 +302,6 @@ export class Lane {
   waitOf(reason: WaitReason, line: Line, now: number): number | undefined {
     switch (reason) {
       case 'site-dead':
-      case 'relay-down':
       case 'tls-unmet':
         return Math.max(this.#deadUntil, line.deadUntil, this.#connectAfter) - now;
       case 'connect-rate':
@@ -310,6 +329,12 @@ export class Lane {
   connected(line: Line): void {
     this.#deadUntil = 0;
     line.deadUntil = 0;
+  }
+
+  /** A relay of the route is up again, and its own setting says what TLS is asked of it. */
+  reachable(): void {
+    this.#deadUntil = 0;
+    for (const line of this.lines) line.deadUntil = 0;
   }
 
   /** No host can be reached: a probe after `ms`. */

@@ -117,16 +117,17 @@ export class Placer {
     const choice = this.#pools!.choose(bucket.job, poolId);
     if (choice.kind === 'missing' && !this.missingPools.has(choice.poolId))
       this.missingPools.set(choice.poolId, now);
+    const site = outlets.site(actual.spec);
     const hold: Hold | undefined =
       choice.kind === 'missing'
         ? { reason: 'no-pool', until: null }
-        : actual.spec.profile && this.#pausedDomain(bucket, now);
+        : site.spec.profile && this.#pausedDomain(bucket, site.spec.profile.provider, now);
     if (hold) {
       this.#hold(bucket, hold);
       return;
     }
     const outlet = sources.outlet(choice.kind === 'pool' ? choice.pool.id : undefined);
-    outlets.enter(bucket, outlets.site(actual.spec).group(outlet, actual.tls));
+    outlets.enter(bucket, site.group(outlet, actual.tls));
   }
 
   /** What is known of the bucket's mail; `destination`: where it leads by itself. */
@@ -202,8 +203,12 @@ export class Placer {
     };
   }
 
-  #pausedDomain({ provider, job }: Bucket, now: number): Hold | undefined {
-    const found = this.#parts.shaping.throttles.pausedDomain(provider, job.fromDomain, now);
+  /** By the provider as which the site is known: where domains that share hosts are known as different ones, replies count for that. */
+  #pausedDomain({ provider, job }: Bucket, siteProvider: string, now: number): Hold | undefined {
+    const { throttles } = this.#parts.shaping;
+    const found =
+      throttles.pausedDomain(siteProvider, job.fromDomain, now) ??
+      throttles.pausedDomain(provider, job.fromDomain, now);
     return found && { reason: 'sending-domain-paused', until: found.until };
   }
 

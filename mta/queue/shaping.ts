@@ -13,6 +13,9 @@ import type { WarmUpStore } from '../spool/warm-ups.ts';
 import type { DeliverySettings, Throttle } from '../types.ts';
 import type { Lane } from './lane.ts';
 
+/** `reconnect`: the connection should end; `recipient-only`: the reply spoke of one mailbox and says nothing of the server. */
+export type AtOnce = 'reconnect' | 'recipient-only';
+
 /** What replies have brought about, for the queue. */
 export interface ShapingOwner {
   lanes(): Iterable<Lane>;
@@ -75,10 +78,11 @@ export class Shaping {
     return this.warmUps.counter(source, provider);
   }
 
-  /** A verdict of the lane's servers; answers true when the connection should end. */
-  observe(lane: Lane, verdict: ShapingVerdict, sendingDomain: string): boolean {
+  /** A verdict of the lane's servers; answers what is to be done at once, beside what it brings about for a time. */
+  observe(lane: Lane, verdict: ShapingVerdict, sendingDomain: string): AtOnce | undefined {
     const { profile } = lane;
-    if (!profile || (verdict.kind === 'delivered' && profile.unknownUserShare === undefined)) return false;
+    if (!profile || (verdict.kind === 'delivered' && profile.unknownUserShare === undefined))
+      return undefined;
     return this.#apply(lane, this.#backOff(lane).observe(verdict, Date.now()), sendingDomain);
   }
 
@@ -109,10 +113,11 @@ export class Shaping {
     return known.backOff;
   }
 
-  #apply(lane: Lane, hits: readonly BackOffHit[], sendingDomain: string): boolean {
-    let reconnect = false;
+  #apply(lane: Lane, hits: readonly BackOffHit[], sendingDomain: string): AtOnce | undefined {
+    let atOnce: AtOnce | undefined;
     for (const hit of hits) {
-      if (hit.action.type === 'reconnect') reconnect = true;
+      const { type } = hit.action;
+      if (type === 'reconnect' || type === 'recipient-only') atOnce = type;
       const name = {
         source: lane.source.address,
         site: lane.site.spec.key,
@@ -124,7 +129,7 @@ export class Shaping {
       if (changed.length > 0) this.refresh(lane);
       if (changed.some(({ kind }) => kind === 'sending-domain')) this.#owner.sendingDomainChanged();
     }
-    return reconnect;
+    return atOnce;
   }
 
   #refreshAll(changed: readonly Throttle[]): void {

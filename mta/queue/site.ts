@@ -1,13 +1,13 @@
-import { chooseSource, SourceShares } from '../routing/sources.ts';
+import { chooseSource } from '../routing/sources.ts';
 import type { TlsRequirement } from '../routing/tls-policy.ts';
-import type { HostTarget } from '../routing/types.ts';
 import type { WarmUpCounter } from '../routing/warm-up.ts';
 import type { Bucket } from './bucket.ts';
 import type { Cap } from './cap.ts';
 import type { SiteSpec } from './destinations.ts';
-import { Group, type Share } from './group.ts';
+import { Group } from './group.ts';
 import { Lane, type LaneSource } from './lane.ts';
-import type { RelayState } from './relays.ts';
+import type { RouteRelays } from './relays.ts';
+import { Share } from './share.ts';
 
 /** ms after which a site without mail is forgotten, with what it had learnt */
 const FORGET_AFTER = 600_000;
@@ -25,8 +25,8 @@ export interface SiteWorld {
   warming(source: LaneSource, spec: SiteSpec): WarmUpCounter | undefined;
   /** what holds for the lane by the servers' replies */
   throttle(lane: Lane): void;
-  relay(routeId: number, host: HostTarget): RelayState;
-  relaysDown(routeId: number): boolean;
+  /** undefined: the route is gone */
+  relays(routeId: number): RouteRelays | undefined;
 }
 
 /**
@@ -40,7 +40,6 @@ export class Site {
   readonly lanes: Lane[] = [];
   readonly #world: SiteWorld;
   #before: Site | undefined;
-  #shares: SourceShares | undefined;
   #usedAt = performance.now();
   #turn = 0;
 
@@ -68,13 +67,10 @@ export class Site {
     const key = `${outlet.key} ${tls.key}`;
     let group = this.groups.find((each) => each.key === key);
     if (!group) {
-      const shares: Share[] = outlet.sources.map(({ source, weight }) => ({
-        lane: this.#lane(source),
-        weight,
-      }));
+      const shares = outlet.sources.map(({ source, weight }) => new Share(this.#lane(source), weight));
       group = new Group(key, this, tls, shares);
       this.groups.push(group);
-      for (const { lane } of shares) lane.line(tls).groups.push(group);
+      for (const share of shares) share.lane.line(tls).join(group, share);
     }
     return group;
   }
@@ -134,36 +130,28 @@ export class Site {
     this.#before = undefined;
   }
 
-  countMail(source: string): void {
-    // Without a choice there is nothing to share.
-    if (this.lanes.length < 2) return;
-    this.#shares ??= new SourceShares();
-    this.#shares.count(source);
-  }
-
   /** The lane for the group's next connection, by weight among those that may connect now. */
   laneFor(group: Group, now: number, wall: number): Lane | undefined {
     const { shares, urgent, tls } = group;
-    const may = shares.filter(({ lane }) => !lane.block(lane.line(tls), urgent, now, wall));
+    const may = shares.filter(
+      (share) =>
+        !share.lane.block(share.lane.line(tls), urgent, now, wall) && (urgent || share.mayTake(shares, now)),
+    );
     if (may.length < 2) return may[0]?.lane;
     return chooseSource(
-      may.map(({ lane, weight }) => {
-        const source = lane.source.address;
-        // A connection that has just been opened will carry mail, too.
-        return { lane, source, weight, sent: (this.#shares?.sent(source) ?? 0) + lane.couriers.size };
-      }),
+      // A connection that has just been opened will carry mail, too.
+      may.map(({ lane, weight, taken }) => ({
+        lane,
+        source: lane.source.address,
+        weight,
+        sent: taken + lane.couriers.size,
+      })),
     )?.lane;
   }
 
-  /** It is a route, and none of its relays is up. */
-  get relaysDown(): boolean {
+  /** Those of its route; undefined: its hosts are MXs. */
+  get relays(): RouteRelays | undefined {
     const { routeId } = this.spec;
-    return routeId !== undefined && this.#world.relaysDown(routeId);
-  }
-
-  /** The relay that a host of a route is, undefined: an MX. */
-  relay(host: HostTarget): RelayState | undefined {
-    const { routeId } = this.spec;
-    return host.relay && routeId !== undefined ? this.#world.relay(routeId, host) : undefined;
+    return routeId === undefined ? undefined : this.#world.relays(routeId);
   }
 }

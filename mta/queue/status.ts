@@ -6,7 +6,7 @@ import type { Bucket } from './bucket.ts';
 import type { Lane } from './lane.ts';
 import type { LaneSources } from './lane-sources.ts';
 import type { Outlets } from './outlets.ts';
-import { type WaitingWorld, waitingOf, waitingOfLane } from './waiting.ts';
+import { busier, type WaitingWorld, waitingOf, waitingOfLane } from './waiting.ts';
 
 const LINES = 500;
 const SITES = 200;
@@ -15,20 +15,26 @@ const SITES = 200;
 export function statusLines(buckets: Iterable<Bucket>, world: WaitingWorld): MtaStatus['lines'] {
   const lines = new Map<string, MtaStatus['lines'][number]>();
   for (const bucket of buckets) {
+    const { inFlight } = bucket;
     // Of a hundred thousand domains those with mail on its way are told of, then some of the others.
-    const full = bucket.claimed === 0 && lines.size >= LINES;
+    const full = inFlight === 0 && lines.size >= LINES;
     const key = `${bucket.job.class} ${bucket.domain}`;
     const line = lines.get(key);
     if (line) {
-      line.inFlight += bucket.claimed;
-      if (line.waiting === 'job-paused') line.waiting = waitingOf(bucket, world).reason;
+      line.inFlight += inFlight;
+      line.connections = Math.max(line.connections, bucket.site?.connections ?? 0);
+      line.waiting = busier(line.waiting, waitingOf(bucket, world).reason);
+      if ((bucket.lastReplyAt ?? 0) > (line.lastReplyAt ?? 0)) {
+        line.lastReply = bucket.lastReply;
+        line.lastReplyAt = bucket.lastReplyAt;
+      }
     } else if (!full) {
       lines.set(key, {
         domain: bucket.domain,
         class: bucket.job.class,
         provider: bucket.provider,
         waiting: waitingOf(bucket, world).reason,
-        inFlight: bucket.claimed,
+        inFlight,
         connections: bucket.site?.connections ?? 0,
         lastReply: bucket.lastReply,
         lastReplyAt: bucket.lastReplyAt,

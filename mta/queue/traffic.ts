@@ -58,7 +58,7 @@ export class Traffic implements CourierOwner {
       else courier.forUrgent = false;
     }
     for (let skipped = 0; skipped < SLICE; skipped += 1) {
-      const bucket = line.next(last);
+      const bucket = line.next(last, now);
       if (!bucket) return undefined;
       const row = holdings.take(bucket, wall);
       if (!row) {
@@ -67,9 +67,11 @@ export class Traffic implements CourierOwner {
         continue;
       }
       if (settler.unsent(bucket, row)) continue;
+      const group = bucket.group!;
       lane.countMail(now);
       relay?.rate.take(now);
-      return { bucket, row, group: bucket.group!, lane, mail: undefined };
+      if (line.count(group, now)) outlets.pumpSoon(lane.site);
+      return { bucket, row, group, lane, mail: undefined };
     }
     outlets.pumpSoon(lane.site);
     return undefined;
@@ -171,13 +173,20 @@ export class Traffic implements CourierOwner {
       } else shaping.connectionFailed(lane, { phase: outcome.phase, code: 0, text: outcome.error });
     }
     lane.mailDone();
-    this.#learn(courier, bucket, verdict, wall);
+    if (outcome.kind === 'local') {
+      // No server has heard of it.
+      bucket.said(verdict.reply, wall);
+      lane.stats.said(verdict.reply, wall);
+    } else this.#learn(courier, bucket, verdict, wall);
     settler.settle(bucket, row, verdict, courier.where, { retryIn });
   }
 
   #learn(courier: Courier, bucket: Bucket, verdict: Verdict, wall: number): void {
     const { lane } = courier;
     const { kind, code, reply } = verdict;
+    // What was lost without a reply has reached the provider all the same.
+    lane.warming?.count(kind === 'deferred' ? 'deferred' : 'sent', wall);
+    const atOnce = code === 0 ? undefined : this.parts.shaping.observe(lane, verdict, bucket.job.fromDomain);
     lane.stats.count(kind, wall);
     lane.source.throughput.count();
     courier.relay?.throughput.count();
@@ -186,11 +195,9 @@ export class Traffic implements CourierOwner {
     else {
       bucket.said(reply, wall);
       lane.stats.said(reply, wall);
-      if (code === 421) lane.refused();
+      if (code === 421 && atOnce !== 'recipient-only') lane.refused();
     }
-    if (code === 0) return;
-    lane.warming?.count(kind === 'deferred' ? 'deferred' : 'sent', wall);
-    if (this.parts.shaping.observe(lane, verdict, bucket.job.fromDomain)) courier.stop();
+    if (atOnce === 'reconnect') courier.stop();
   }
 
   opened(courier: Courier): void {

@@ -14,7 +14,7 @@ export interface Waiting {
   until: number | null;
 }
 
-/** The lane that does most decides what a group waits for. */
+/** The lane that does most decides what a group waits for, and the job that does most what is said of a domain. */
 const ACTIVITY: readonly WaitReason[] = [
   'sending',
   'ready',
@@ -33,7 +33,20 @@ const ACTIVITY: readonly WaitReason[] = [
   'tls-unmet',
   'site-dead',
   'source-failed',
+  // without a lane
+  'resolving',
+  'sending-domain-paused',
+  'no-pool',
+  'dns-failure',
+  'retry-later',
+  'job-paused',
+  // of everything at once
+  'stopped',
+  'disk-full',
 ];
+
+export const busier = (a: WaitReason, b: WaitReason): WaitReason =>
+  ACTIVITY.indexOf(b) < ACTIVITY.indexOf(a) ? b : a;
 
 export interface WaitingWorld {
   gate: Gate;

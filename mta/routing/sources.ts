@@ -141,7 +141,7 @@ export interface SourceCandidate {
   source: string;
   /** ≥ 1 */
   weight: number;
-  /** mails it has sent lately, see `SourceShares` */
+  /** mails it has sent lately */
   sent: number;
 }
 
@@ -156,25 +156,3 @@ export function chooseSource<T extends SourceCandidate>(candidates: readonly T[]
 }
 
 const load = ({ sent, weight }: SourceCandidate): number => (sent + 0.5) / weight;
-
-/** ms after which counts lose half their weight are not needed: it happens when one of them gets here */
-const COUNTED = 1000;
-
-/**
- * What each source of a pool has sent lately. All counts are halved when one of them gets large, so that a source that comes new or back
- * catches up with a thousand mails, not with all that the others have sent since the start.
- */
-export class SourceShares {
-  readonly #sent = new Map<string, number>();
-
-  count(source: string): void {
-    const sent = (this.#sent.get(source) ?? 0) + 1;
-    this.#sent.set(source, sent);
-    if (sent < COUNTED) return;
-    for (const [each, count] of this.#sent) this.#sent.set(each, count / 2);
-  }
-
-  sent(source: string): number {
-    return this.#sent.get(source) ?? 0;
-  }
-}

@@ -106,6 +106,44 @@ describe('a reply that asks for it', () => {
     expect(await mta.settled(job)).toMatchObject({ delivered: 20 });
   });
 
+  it('leaves as many connections as it says, at once', async () => {
+    const [mta, one] = await start({}, [trigger({ type: 'connections', count: 1 })]);
+    // Enough for a third connection, and then all that are open hold a mail.
+    const first = mta.send(many(50));
+    await mta.settled(first);
+    const gate = Promise.withResolvers<void>();
+    one.hold = gate.promise;
+    const job = mta.send([...many(20), 'no@one.test']);
+    await mta.until(() => one.open.size > 1 && mta.status?.sites[0]?.inFlight);
+    one.answer = () => '451 4.7.0 Please go away';
+    gate.resolve();
+    one.hold = undefined;
+    await mta.until(() => mta.spool.throttles().length === 1);
+    await status(({ sites }) => sites[0]?.connectionsLimit === 1 && sites[0].connections <= 1);
+    expect(one.open.size).toBeLessThanOrEqual(1);
+    one.answer = () => undefined;
+    expect(await mta.settled(job)).toMatchObject({ delivered: 21 });
+  });
+
+  it('speaks of one mailbox: nothing gets slower, even when the connection ends with it', async () => {
+    const values = { connections: 10, messagesPerConnection: 100, ratePerSecond: 1000 };
+    const [mta, one] = await start(values, [trigger({ type: 'recipient-only' })]);
+    await mta.settled(mta.send(many(30)));
+    const { sites } = await status(({ sites: all }) => all[0]?.delivered === 30);
+    const { connectionsAllowed } = sites[0]!;
+    expect(connectionsAllowed).toBeGreaterThan(2);
+    let refused = 0;
+    one.answer = () => {
+      refused += 1;
+      return refused <= 3 ? '421 4.2.1 Please go away' : undefined;
+    };
+    await mta.settled(mta.send(['full1@one.test', 'full2@one.test', 'full3@one.test']));
+    expect(refused).toBeGreaterThanOrEqual(3);
+    const after = await status(({ sites: all }) => all[0]?.delivered === 33);
+    expect(after.sites[0]!.connectionsAllowed).toBeGreaterThanOrEqual(connectionsAllowed);
+    expect(mta.spool.throttles()).toEqual([]);
+  });
+
   it('ends the connection after the mail', async () => {
     const [mta, one] = await start({ connections: 1 }, [trigger({ type: 'reconnect' })]);
     one.answer = (recipient) => (recipient.startsWith('p0') ? '550 5.7.1 go away' : undefined);
@@ -131,6 +169,32 @@ describe('a reply that asks for it', () => {
     expect(await mta.settled(job)).toMatchObject({ delivered: 1 });
     expect(await mta.settled(there)).toMatchObject({ delivered: 1 });
   });
+});
+
+it('pauses a sending domain at all domains of a site, whatever they are known as', async () => {
+  const [mta, one] = await start(
+    {},
+    [],
+    // Two domains on the same servers: the one that is known first names the site.
+    {
+      shaping: [
+        {
+          provider: 'strict',
+          domains: ['one.test'],
+          values: {},
+          backoff: [trigger({ type: 'pause-sending-domain' }, 0)],
+        },
+        { provider: 'other', domains: ['also.test'], values: {} },
+      ],
+    },
+  );
+  dns!.zone['also.test'] = { MX: [[10, 'mx.one.test']] };
+  one.answer = () => '450 4.7.32 go away';
+  mta.send(['a@one.test']);
+  await mta.until(() => mta.spool.throttles().length === 1);
+  mta.send(['b@also.test']);
+  await waits('sending-domain-paused', 'also.test');
+  expect(one.received).toEqual([]);
 });
 
 describe('a limit', () => {
@@ -220,6 +284,22 @@ describe('a warming source', () => {
     await mta.killAndRestart();
     await status(({ at, lines }) => at > 0 && lines.some(({ waiting }) => waiting === 'warm-up'));
     expect(mta.spool.job(job)).toMatchObject({ delivered: 3 });
+  });
+
+  it('counts what was lost without a reply, and not what no server has heard of', async () => {
+    const [mta, one] = await start({ maxMessageBytes: 20_000 }, [], pool(source('127.0.0.2', true)));
+    const large = mta.send(['large@one.test'], { text: 'x'.repeat(50_000) });
+    expect(await mta.settled(large)).toMatchObject({ bounced: 1 });
+    let dropped = 0;
+    one.answer = () => {
+      dropped += 1;
+      return dropped <= 2 ? 'drop' : undefined;
+    };
+    const job = mta.send(many(5));
+    await waits('warm-up');
+    await mta.until(() => mta.spool.warmUps()[0]?.sent === 3);
+    expect(mta.spool.warmUps()).toMatchObject([{ sent: 3, deferred: 2 }]);
+    expect(mta.spool.job(job)).toMatchObject({ delivered: 1 });
   });
 
   it('lets the rest flow to a warm one', async () => {

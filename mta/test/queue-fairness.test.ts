@@ -93,12 +93,12 @@ describe('a connection takes', () => {
     const single = enter(undefined, 'none', bucket(job(3, 'transactional'), 'a'));
     const { lane } = line('', 'none');
     const here = lane.line(single.group!.tls);
-    expect(turn(2, () => here.next(BULK))).toBe('3a 3a');
+    expect(turn(2, () => here.next(BULK, 0))).toBe('3a 3a');
     single.group!.remove(single);
-    expect(turn(2, () => here.next(BULK - 1))).toBe('2a 2a');
+    expect(turn(2, () => here.next(BULK - 1, 0))).toBe('2a 2a');
     test.group!.remove(test);
-    expect(turn(2, () => here.next(BULK - 1))).toBe('- -');
-    expect(turn(2, () => here.next(BULK))).toBe('1a 1a');
+    expect(turn(2, () => here.next(BULK - 1, 0))).toBe('- -');
+    expect(turn(2, () => here.next(BULK, 0))).toBe('1a 1a');
   });
 
   it('mail of every pool with its source and of its own TLS requirement, in turn', () => {
@@ -107,10 +107,10 @@ describe('a connection takes', () => {
     enter(2, 'required', bucket(job(2), 'a'));
     enter(2, 'none', bucket(job(3), 'a'));
     enter(3, 'required', bucket(job(4), 'a'));
-    expect(turn(3, () => line('10.0.0.1', 'required').next(BULK))).toBe('1a 1a 1a');
-    expect(turn(4, () => line('10.0.0.2', 'required').next(BULK))).toBe('1a 2a 1a 2a');
-    expect(turn(2, () => line('10.0.0.2', 'none').next(BULK))).toBe('3a 3a');
-    expect(turn(2, () => line('10.0.0.3', 'required').next(BULK))).toBe('4a 4a');
+    expect(turn(3, () => line('10.0.0.1', 'required').next(BULK, 0))).toBe('1a 1a 1a');
+    expect(turn(4, () => line('10.0.0.2', 'required').next(BULK, 0))).toBe('1a 2a 1a 2a');
+    expect(turn(2, () => line('10.0.0.2', 'none').next(BULK, 0))).toBe('3a 3a');
+    expect(turn(2, () => line('10.0.0.3', 'required').next(BULK, 0))).toBe('4a 4a');
   });
 });
 
