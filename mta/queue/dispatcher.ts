@@ -241,7 +241,7 @@ export class Dispatcher {
       lines: statusLines(this.#holdings.buckets.values(), world),
       sites: statusSites(this.#outlets.lanes(), world),
       sources: statusSources(this.#sources, this.#laneSources, this.#outlets, world),
-      relays: Array.from(this.#outlets.routeRelays, (relay) => relay.status(wall, world.now)),
+      relays: Array.from(this.#outlets.relays, (relay) => relay.status(wall)),
       problems: problemsOf({
         disk: this.#disk,
         lookUps: this.#lookUps,

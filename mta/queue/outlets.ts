@@ -1,3 +1,4 @@
+import type { HostTarget } from '../routing/types.ts';
 import type { Route } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import { Cap } from './cap.ts';
@@ -6,8 +7,7 @@ import type { SiteSpec } from './destinations.ts';
 import type { Gate } from './gate.ts';
 import type { Group } from './group.ts';
 import type { Lane, LaneSource } from './lane.ts';
-import type { RelayState } from './relay-state.ts';
-import { Relays, type RouteRelays } from './relays.ts';
+import { type RelayState, Relays } from './relays.ts';
 import type { Shaping } from './shaping.ts';
 import { Site, type SiteWorld } from './site.ts';
 
@@ -16,7 +16,7 @@ export class Outlets implements SiteWorld {
   readonly sites = new Map<string, Site>();
   /** all connections, also of sites of before the settings changed */
   readonly couriers = new Set<Courier>();
-  readonly routeRelays = new Relays({ changed: (relay) => this.#relayChanged(relay) });
+  readonly relays = new Relays();
   readonly #gate: Gate;
   readonly #shaping: Shaping;
   readonly #owner: CourierOwner;
@@ -68,7 +68,7 @@ export class Outlets implements SiteWorld {
     for (const site of this.sites.values()) site.forgetBefore();
     this.sites.clear();
     this.#working.clear();
-    this.routeRelays.apply(routes);
+    this.relays.apply(routes);
     this.stopAll();
   }
 
@@ -92,18 +92,6 @@ export class Outlets implements SiteWorld {
       this.#onEnd = resolve;
     });
     clearTimeout(timer);
-  }
-
-  /** A relay is up, so that spares have had their time, or down, so that what it still carries is its last. */
-  #relayChanged(relay: RelayState): void {
-    const route = this.routeRelays.of(relay.routeId);
-    for (const courier of [...this.couriers])
-      if (courier.relay?.routeId === relay.routeId && !route?.serves(courier.relay)) courier.stop();
-    for (const site of this.sites.values()) {
-      if (site.spec.routeId !== relay.routeId) continue;
-      if (relay.state === 'up') for (const lane of site.lanes) lane.reachable();
-      this.pumpSoon(site);
-    }
   }
 
   /** Called ten times a second: sites with work whose wait may be over. */
@@ -230,7 +218,11 @@ export class Outlets implements SiteWorld {
     this.#shaping.refresh(lane);
   }
 
-  relays(routeId: number): RouteRelays | undefined {
-    return this.routeRelays.of(routeId);
+  relay(routeId: number, host: HostTarget): RelayState {
+    return this.relays.of(routeId, host);
+  }
+
+  relaysDown(routeId: number): boolean {
+    return this.relays.allDown(routeId);
   }
 }

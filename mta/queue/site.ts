@@ -1,12 +1,13 @@
 import { chooseSource } from '../routing/sources.ts';
 import type { TlsRequirement } from '../routing/tls-policy.ts';
+import type { HostTarget } from '../routing/types.ts';
 import type { WarmUpCounter } from '../routing/warm-up.ts';
 import type { Bucket } from './bucket.ts';
 import type { Cap } from './cap.ts';
 import type { SiteSpec } from './destinations.ts';
 import { Group } from './group.ts';
 import { Lane, type LaneSource } from './lane.ts';
-import type { RouteRelays } from './relays.ts';
+import type { RelayState } from './relays.ts';
 import { Share } from './share.ts';
 
 /** ms after which a site without mail is forgotten, with what it had learnt */
@@ -25,8 +26,8 @@ export interface SiteWorld {
   warming(source: LaneSource, spec: SiteSpec): WarmUpCounter | undefined;
   /** what holds for the lane by the servers' replies */
   throttle(lane: Lane): void;
-  /** undefined: the route is gone */
-  relays(routeId: number): RouteRelays | undefined;
+  relay(routeId: number, host: HostTarget): RelayState;
+  relaysDown(routeId: number): boolean;
 }
 
 /**
@@ -140,18 +141,24 @@ export class Site {
     if (may.length < 2) return may[0]?.lane;
     return chooseSource(
       // A connection that has just been opened will carry mail, too.
-      may.map(({ lane, weight, taken }) => ({
+      may.map(({ lane, weight, sent }) => ({
         lane,
         source: lane.source.address,
         weight,
-        sent: taken + lane.couriers.size,
+        sent: sent + lane.couriers.size,
       })),
     )?.lane;
   }
 
-  /** Those of its route; undefined: its hosts are MXs. */
-  get relays(): RouteRelays | undefined {
+  /** It is a route, and none of its relays is up. */
+  get relaysDown(): boolean {
     const { routeId } = this.spec;
-    return routeId === undefined ? undefined : this.#world.relays(routeId);
+    return routeId !== undefined && this.#world.relaysDown(routeId);
+  }
+
+  /** The relay that a host of a route is, undefined: an MX. */
+  relay(host: HostTarget): RelayState | undefined {
+    const { routeId } = this.spec;
+    return host.relay && routeId !== undefined ? this.#world.relay(routeId, host) : undefined;
   }
 }
