@@ -7,7 +7,7 @@ import { BULK, type Group } from './group.ts';
 import type { Lane } from './lane.ts';
 import type { Line } from './line.ts';
 import { type OpenFailure, openFirst } from './opening.ts';
-import { RELAY_MESSAGES, type RelayState } from './relays.ts';
+import { RELAY_MESSAGES, type RelayState } from './relay-state.ts';
 import type { SessionOpener } from './session-opener.ts';
 import type { Where } from './settlement.ts';
 
@@ -181,10 +181,10 @@ export class Courier {
     else this.pump();
   }
 
-  /** Ends at once; what was in flight is lost and will be tried again. */
-  destroy(): void {
+  /** Ends at once; what was in flight is lost and will be tried again. `why`: for the ledger */
+  destroy(why = 'shutdown'): void {
     this.#stopping = true;
-    this.#session?.destroy('shutdown');
+    this.#session?.destroy(why);
   }
 
   #full(ahead: number): boolean {
@@ -238,7 +238,10 @@ export class Courier {
 
   #send(session: Session, taken: Taken, mail: Mail): void {
     if (session.inFlight === 0) this.#heardAt = performance.now();
+    const { relay } = this;
+    if (relay) relay.awaiting += 1;
     session.send(mail).then((outcome) => {
+      if (relay) relay.awaiting -= 1;
       this.#heardAt = performance.now();
       this.#quick = outcome.kind === 'accepted' && outcome.ms < QUICK;
       // A 421 speaks of the connection, not of the mail (RFC 5321 §3.8).
@@ -269,7 +272,9 @@ export class Courier {
     this.#ended = true;
     this.#owner.ended(this);
     // It stays known whose connection it was: outcomes of its mails are still on their way.
-    if (this.relay) this.relay.connections -= 1;
+    if (!this.relay) return;
+    this.relay.connections -= 1;
+    if (this.#session) this.relay.established -= 1;
   }
 
   async #open(): Promise<OpenFailure | undefined> {
@@ -281,7 +286,7 @@ export class Courier {
       tries: (target) => {
         if (target && this.#stopping) return false;
         if (target) this.#host = target;
-        this.#countAt(target && lane.site.relay(target));
+        this.#countAt(target && lane.site.relays?.find(target.relay ?? target));
         return true;
       },
     });
@@ -294,7 +299,7 @@ export class Courier {
     const { profile } = this.lane;
     this.#session = session;
     this.lane.hostAnswered(target);
-    this.relay?.up(Date.now());
+    this.#relayAnswered();
     this.#messages = this.relay?.messages ?? RELAY_MESSAGES;
     // One recipient a message, so the limit of recipients is one of messages as well.
     if (profile)
@@ -308,6 +313,15 @@ export class Courier {
       tls: session.info.tls,
       tlsPolicy: session.info.tlsPolicy,
     };
+  }
+
+  #relayAnswered(): void {
+    const { relay } = this;
+    if (!relay) return;
+    // It was told to stop meanwhile, and is counted no more.
+    if (!this.#ended) relay.established += 1;
+    relay.via = this.lane.source;
+    relay.up();
   }
 
   /** Which relay its connection is counted at, from the first try to its end. */

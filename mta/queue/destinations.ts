@@ -5,7 +5,7 @@ import { decideTls, type TlsDiscovery, type TlsRequirement } from '../routing/tl
 import type { HostTarget, MxOutcome } from '../routing/types.ts';
 import type { Profile, Profiles } from '../shaping/profiles.ts';
 import type { Reason, Route, TlsRule } from '../types.ts';
-import { RELAY_CONNECTIONS } from './relays.ts';
+import { RELAY_CONNECTIONS } from './relay-state.ts';
 
 /** Everything about a site that its couriers need; `key` is what domains share. */
 export interface SiteSpec {

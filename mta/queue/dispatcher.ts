@@ -27,6 +27,7 @@ import { Outlets } from './outlets.ts';
 import { Placer } from './placer.ts';
 import { Pools } from './pools.ts';
 import { type DiskTrouble, problemsOf } from './problems.ts';
+import { RelayWatch } from './relay-watch.ts';
 import type { SessionOpener } from './session-opener.ts';
 import { Settler } from './settler.ts';
 import { Shaping } from './shaping.ts';
@@ -77,6 +78,7 @@ export class Dispatcher {
   readonly #placer: Placer;
   readonly #errands: Errands;
   readonly #orders: Orders;
+  readonly #relayWatch: RelayWatch;
   readonly #watch: SpoolWatch;
   readonly #throughput = new Throughput();
   readonly #clock: ClockWatch;
@@ -160,6 +162,12 @@ export class Dispatcher {
       sources: this.#laneSources,
       errands: this.#errands,
     });
+    this.#relayWatch = new RelayWatch({
+      outlets: this.#outlets,
+      sources: this.#laneSources,
+      resolver: options.resolver,
+      probeDelay: () => this.#probeDelay,
+    });
     this.#traffic.parts = {
       gate: this.#gate,
       holdings: this.#holdings,
@@ -241,7 +249,7 @@ export class Dispatcher {
       lines: statusLines(this.#holdings.buckets.values(), world),
       sites: statusSites(this.#outlets.lanes(), world),
       sources: statusSources(this.#sources, this.#laneSources, this.#outlets, world),
-      relays: Array.from(this.#outlets.relays, (relay) => relay.status(wall)),
+      relays: Array.from(this.#outlets.routeRelays, (relay) => relay.status(wall, world.now)),
       problems: problemsOf({
         disk: this.#disk,
         lookUps: this.#lookUps,
@@ -282,6 +290,7 @@ export class Dispatcher {
     if (this.#gate.draining) return;
     this.#shaping.tick(now);
     this.#placer.dns.tick(this.#second, now);
+    this.#relayWatch.tick(this.#second);
     if (now >= this.#placer.controls.changesAt) this.#guarded(() => this.#orders.read());
     this.#write();
   }

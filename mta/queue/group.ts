@@ -2,6 +2,7 @@ import type { TlsRequirement } from '../routing/tls-policy.ts';
 import { DELIVERY_CLASSES } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import type { Share } from './share.ts';
+import { Sharing } from './sharing.ts';
 import type { Site } from './site.ts';
 import { Turns } from './turns.ts';
 
@@ -13,34 +14,29 @@ export class Group {
   readonly key: string;
   readonly site: Site;
   readonly tls: TlsRequirement;
-  readonly shares: readonly Share[];
+  readonly #sharing: Sharing<Share>;
   /** buckets that may have due mail, by the class's rank; made when the first comes, as there may be 100,000 sites */
   readonly #turns: (Turns | undefined)[] = [undefined, undefined, undefined];
-
-  /** load of the others at which a lane that is ahead of its share goes on */
-  #waitsFor = Number.POSITIVE_INFINITY;
 
   constructor(key: string, site: Site, tls: TlsRequirement, shares: readonly Share[]) {
     this.key = key;
     this.site = site;
     this.tls = tls;
-    this.shares = shares;
+    this.#sharing = new Sharing(shares);
+  }
+
+  get shares(): readonly Share[] {
+    return this.#sharing.all;
   }
 
   /** Its lane has had its share for now: another's turn. `now`: monotonic ms. */
   waits(share: Share, now: number): boolean {
-    if (share.mayTake(this.shares, now)) return false;
-    // Not with the next mail of the others: to be woken for each would cost more than to send some at a time.
-    this.#waitsFor = Math.min(this.#waitsFor, share.load);
-    return true;
+    return this.#sharing.waits(share, now);
   }
 
   /** A lane has taken a mail; answers whether one that waits may go on now. */
   count(share: Share, now: number): boolean {
-    share.count(now);
-    if (this.#waitsFor > share.load) return false;
-    this.#waitsFor = Number.POSITIVE_INFINITY;
-    return true;
+    return this.#sharing.count(share, now);
   }
 
   add(bucket: Bucket): void {

@@ -226,7 +226,7 @@ export class Lane {
     if (this.#suspended) return 'suspended';
     const dead = now < this.#deadUntil;
     if (dead || now < line.deadUntil)
-      return this.site.relaysDown ? 'relay-down' : dead ? 'site-dead' : 'tls-unmet';
+      return this.site.relays?.allDown ? 'relay-down' : dead ? 'site-dead' : 'tls-unmet';
     return undefined;
   }
 
@@ -259,7 +259,8 @@ export class Lane {
       if (free <= 0) return cap.reason;
       if (free === 1 && !urgent && cap.connections >= 2) return 'reserved';
     }
-    return this.#connects.wait(now) > 0 ? 'connect-rate' : undefined;
+    if (this.#connects.wait(now) > 0) return 'connect-rate';
+    return this.site.relays?.block(urgent, now);
   }
 
   rateReason(now: number): WaitReason {
@@ -288,7 +289,8 @@ export class Lane {
     const { cap } = this;
     return (
       this.couriers.size > concurrency.slots(this.allowed, this.connectionsLimit).bulk ||
-      (cap !== undefined && cap.connections >= 2 && cap.couriers.size >= cap.connections)
+      (cap !== undefined && cap.connections >= 2 && cap.couriers.size >= cap.connections) ||
+      this.site.relays?.beyondBulk === true
     );
   }
 
@@ -300,7 +302,6 @@ export class Lane {
   waitOf(reason: WaitReason, line: Line, now: number): number | undefined {
     switch (reason) {
       case 'site-dead':
-      case 'relay-down':
       case 'tls-unmet':
         return Math.max(this.#deadUntil, line.deadUntil, this.#connectAfter) - now;
       case 'connect-rate':
@@ -328,6 +329,12 @@ export class Lane {
   connected(line: Line): void {
     this.#deadUntil = 0;
     line.deadUntil = 0;
+  }
+
+  /** A relay of the route is up again, and its own setting says what TLS is asked of it. */
+  reachable(): void {
+    this.#deadUntil = 0;
+    for (const line of this.lines) line.deadUntil = 0;
   }
 
   /** No host can be reached: a probe after `ms`. */

@@ -37,8 +37,7 @@ export class Line {
         const group = groups[this.#turn]!;
         const share = this.#shares[this.#turn]!;
         this.#turn += 1;
-        if (rank === BULK && group.shares.length > 1 && group.hasWork(rank) && group.waits(share, now))
-          continue;
+        if (rank === BULK && group.hasWork(rank) && group.waits(share, now)) continue;
         const bucket = group.next(rank);
         if (bucket) return bucket;
       }

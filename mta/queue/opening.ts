@@ -45,13 +45,19 @@ export async function openFirst({ line, domain, opener, tries }: OpenRequest): P
   }
   let failure = unreached('dns', '4.4.4', 'no host with an address that the source can reach');
   let unmet: OpenFailure | undefined;
-  for (const target of hosts) {
+  const { relays } = site;
+  const tried = new Set<HostTarget>();
+  // With each that fails there may be others to turn to: spares, once no relay is left that comes before them.
+  const next = (): HostTarget | undefined => {
+    const candidates = relays?.candidates(hosts, line.urgent, performance.now()) ?? hosts;
+    return candidates.find((target) => !tried.has(target));
+  };
+  if (relays && hosts.length > 0)
+    failure = unreached('connect', ALL_IN_USE, 'the relays have all connections of their route');
+  for (let target = next(); target; target = next()) {
+    tried.add(target);
     const host = `${target.host} [${target.address}]:${target.port}`;
-    const relay = site.relay(target);
-    if (relay?.full) {
-      failure = unreached('connect', ALL_IN_USE, 'it has all connections of its route', host);
-      continue;
-    }
+    const relay = relays?.find(target.relay ?? target);
     if (!tries(target)) break;
     const outcome = await opener.open({
       target,
@@ -77,7 +83,8 @@ export async function openFirst({ line, domain, opener, tries }: OpenRequest): P
     // What this mail asks of TLS says nothing of the host, unless it is the relay's own setting.
     if (failure.tlsUnmet) unmet ??= failure;
     else line.lane.hostFailed(target);
-    if (!failure.tlsUnmet || target.relay?.tls) relay?.down(failure.text, Date.now());
+    const moreAddresses = hosts.some((other) => !tried.has(other) && other.relay === target.relay);
+    if (relay && !moreAddresses && (!failure.tlsUnmet || target.relay?.tls)) relay.failed(failure.text);
   }
   // Mail with other demands may get through where one server was reached.
   return { ok: false, failure: unmet ?? failure };

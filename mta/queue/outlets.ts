@@ -1,4 +1,3 @@
-import type { HostTarget } from '../routing/types.ts';
 import type { Route } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import { Cap } from './cap.ts';
@@ -7,7 +6,8 @@ import type { SiteSpec } from './destinations.ts';
 import type { Gate } from './gate.ts';
 import type { Group } from './group.ts';
 import type { Lane, LaneSource } from './lane.ts';
-import { type RelayState, Relays } from './relays.ts';
+import type { RelayState } from './relay-state.ts';
+import { Relays, type RouteRelays } from './relays.ts';
 import type { Shaping } from './shaping.ts';
 import { Site, type SiteWorld } from './site.ts';
 
@@ -16,7 +16,7 @@ export class Outlets implements SiteWorld {
   readonly sites = new Map<string, Site>();
   /** all connections, also of sites of before the settings changed */
   readonly couriers = new Set<Courier>();
-  readonly relays = new Relays();
+  readonly routeRelays = new Relays({ changed: (relay) => this.#relayChanged(relay) });
   readonly #gate: Gate;
   readonly #shaping: Shaping;
   readonly #owner: CourierOwner;
@@ -68,7 +68,7 @@ export class Outlets implements SiteWorld {
     for (const site of this.sites.values()) site.forgetBefore();
     this.sites.clear();
     this.#working.clear();
-    this.relays.apply(routes);
+    this.routeRelays.apply(routes);
     this.stopAll();
   }
 
@@ -92,6 +92,29 @@ export class Outlets implements SiteWorld {
       this.#onEnd = resolve;
     });
     clearTimeout(timer);
+  }
+
+  /** A relay is up, so that spares have had their time, or down, so that what it still carries is its last. */
+  #relayChanged(relay: RelayState): void {
+    const route = this.routeRelays.of(relay.routeId);
+    for (const courier of [...this.couriers])
+      if (courier.relay?.routeId === relay.routeId && !route?.serves(courier.relay)) courier.stop();
+    for (const site of this.sites.values()) {
+      if (site.spec.routeId !== relay.routeId) continue;
+      if (relay.state === 'up') for (const lane of site.lanes) lane.reachable();
+      this.pumpSoon(site);
+    }
+  }
+
+  /** A relay does not answer at all: its connections are dead, though nothing has told of their end. */
+  abandon(relay: RelayState, why: string): void {
+    for (const courier of [...this.couriers]) if (courier.relay === relay) courier.destroy(why);
+  }
+
+  /** None of its relays answers: mail waits without trying them, for `ms` at most. */
+  routeDied(routeId: number, ms: number): void {
+    for (const { spec, lanes } of this.sites.values())
+      if (spec.routeId === routeId) for (const lane of lanes) lane.died(ms);
   }
 
   /** Called ten times a second: sites with work whose wait may be over. */
@@ -218,11 +241,7 @@ export class Outlets implements SiteWorld {
     this.#shaping.refresh(lane);
   }
 
-  relay(routeId: number, host: HostTarget): RelayState {
-    return this.relays.of(routeId, host);
-  }
-
-  relaysDown(routeId: number): boolean {
-    return this.relays.allDown(routeId);
+  relays(routeId: number): RouteRelays | undefined {
+    return this.routeRelays.of(routeId);
   }
 }

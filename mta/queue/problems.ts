@@ -44,7 +44,7 @@ export function problemsOf({
     });
   for (const { address, state, since, error } of sources.status())
     if (state === 'failed') found.push({ code: 'source-failed', value: address, since, detail: error });
-  for (const { state, host, since, error } of outlets.relays)
+  for (const { state, host, since, error } of outlets.routeRelays)
     if (state === 'down')
       found.push({ code: 'relay-down', value: `${host.host}:${host.port}`, since, detail: error });
   for (const { kind, sendingDomain, provider, since, reply } of shaping.throttles.all())

@@ -1,13 +1,12 @@
 import { chooseSource } from '../routing/sources.ts';
 import type { TlsRequirement } from '../routing/tls-policy.ts';
-import type { HostTarget } from '../routing/types.ts';
 import type { WarmUpCounter } from '../routing/warm-up.ts';
 import type { Bucket } from './bucket.ts';
 import type { Cap } from './cap.ts';
 import type { SiteSpec } from './destinations.ts';
 import { Group } from './group.ts';
 import { Lane, type LaneSource } from './lane.ts';
-import type { RelayState } from './relays.ts';
+import type { RouteRelays } from './relays.ts';
 import { Share } from './share.ts';
 
 /** ms after which a site without mail is forgotten, with what it had learnt */
@@ -26,8 +25,8 @@ export interface SiteWorld {
   warming(source: LaneSource, spec: SiteSpec): WarmUpCounter | undefined;
   /** what holds for the lane by the servers' replies */
   throttle(lane: Lane): void;
-  relay(routeId: number, host: HostTarget): RelayState;
-  relaysDown(routeId: number): boolean;
+  /** undefined: the route is gone */
+  relays(routeId: number): RouteRelays | undefined;
 }
 
 /**
@@ -141,24 +140,18 @@ export class Site {
     if (may.length < 2) return may[0]?.lane;
     return chooseSource(
       // A connection that has just been opened will carry mail, too.
-      may.map(({ lane, weight, sent }) => ({
+      may.map(({ lane, weight, taken }) => ({
         lane,
         source: lane.source.address,
         weight,
-        sent: sent + lane.couriers.size,
+        sent: taken + lane.couriers.size,
       })),
     )?.lane;
   }
 
-  /** It is a route, and none of its relays is up. */
-  get relaysDown(): boolean {
+  /** Those of its route; undefined: its hosts are MXs. */
+  get relays(): RouteRelays | undefined {
     const { routeId } = this.spec;
-    return routeId !== undefined && this.#world.relaysDown(routeId);
-  }
-
-  /** The relay that a host of a route is, undefined: an MX. */
-  relay(host: HostTarget): RelayState | undefined {
-    const { routeId } = this.spec;
-    return host.relay && routeId !== undefined ? this.#world.relay(routeId, host) : undefined;
+    return routeId === undefined ? undefined : this.#world.relays(routeId);
   }
 }

@@ -8,6 +8,7 @@ import type { Holdings } from './holdings.ts';
 import { ALL_IN_USE, type OpenFailure } from './opening.ts';
 import { judge } from './outcome.ts';
 import type { Outlets } from './outlets.ts';
+import { troubleOf } from './relay-state.ts';
 import type { SessionOpener } from './session-opener.ts';
 import { synthetic, type Verdict } from './settlement.ts';
 import { type Settler, SLICE } from './settler.ts';
@@ -44,6 +45,7 @@ export class Traffic implements CourierOwner {
     const { gate, holdings, settler, outlets } = this.parts;
     if (!gate.open) return undefined;
     const { line, lane, relay } = courier;
+    const relays = relay && lane.site.relays;
     const now = performance.now();
     let wait = lane.mailWait(now);
     if (relay) wait = Math.max(wait, relay.rate.wait(now));
@@ -57,6 +59,7 @@ export class Traffic implements CourierOwner {
       if (lane.beyondBulk) last = BULK - 1;
       else courier.forUrgent = false;
     }
+    if (relay && last === BULK && relays?.waits(relay, now)) last = BULK - 1;
     for (let skipped = 0; skipped < SLICE; skipped += 1) {
       const bucket = line.next(last, now);
       if (!bucket) return undefined;
@@ -70,7 +73,8 @@ export class Traffic implements CourierOwner {
       const group = bucket.group!;
       lane.countMail(now);
       relay?.rate.take(now);
-      if (line.count(group, now)) outlets.pumpSoon(lane.site);
+      const goesOn = line.count(group, now);
+      if ((relay && relays?.count(relay, now)) || goesOn) outlets.pumpSoon(lane.site);
       return { bucket, row, group, lane, mail: undefined };
     }
     outlets.pumpSoon(lane.site);
@@ -146,7 +150,7 @@ export class Traffic implements CourierOwner {
   }
 
   sent(courier: Courier, taken: Taken, outcome: SendOutcome): void {
-    const { shaping, settler, outlets } = this.parts;
+    const { shaping, settler } = this.parts;
     const { bucket, row, lane } = taken;
     const verdict = judge(outcome, bucket.provider);
     if (verdict.kind === 'release') {
@@ -154,23 +158,20 @@ export class Traffic implements CourierOwner {
       return;
     }
     const wall = Date.now();
-    const { relay } = courier;
-    let retryIn: number | undefined;
     if (outcome.kind === 'lost' && !outcome.reply && courier.host) {
       lane.hostFailed(courier.host);
-      if (relay) {
-        // A server may end one connection for reasons of its own; with the last one it is gone.
-        if (relay.connections === 0) relay.down(outcome.error, wall);
-        if (outlets.relays.another(relay)) {
-          // Another relay takes it: at once, unless this one may have it already. A mail that ends every connection does not go round for ever.
-          row.losses = (row.losses ?? 0) + 1;
-          if (!outcome.duplicateRisk && row.losses <= LOSSES) {
-            this.giveBack(taken);
-            return;
-          }
-          retryIn = ELSEWHERE;
-        }
-      } else shaping.connectionFailed(lane, { phase: outcome.phase, code: 0, text: outcome.error });
+      if (!courier.relay)
+        shaping.connectionFailed(lane, { phase: outcome.phase, code: 0, text: outcome.error });
+    }
+    let retryIn: number | undefined;
+    if (this.#elsewhere(courier, outcome)) {
+      // At once, unless this one may have it already. A mail that ends every connection does not go round for ever.
+      row.losses = (row.losses ?? 0) + 1;
+      if (!(outcome.kind === 'lost' && outcome.duplicateRisk) && row.losses <= LOSSES) {
+        this.giveBack(taken);
+        return;
+      }
+      retryIn = ELSEWHERE;
     }
     lane.mailDone();
     if (outcome.kind === 'local') {
@@ -181,6 +182,17 @@ export class Traffic implements CourierOwner {
     settler.settle(bucket, row, verdict, courier.where, { retryIn });
   }
 
+  /** It was the relay's trouble, and another one takes the mail. */
+  #elsewhere({ relay }: Courier, outcome: SendOutcome): boolean {
+    const trouble = relay && troubleOf(outcome);
+    if (!trouble) return false;
+    const another = this.parts.outlets.routeRelays.of(relay.routeId)?.another(relay) === true;
+    if (!trouble.itself) relay.failed(trouble.text);
+    // The only one is better than none: then it is asked as often as its mails' schedule says.
+    else if (another) relay.down(trouble.text);
+    return another;
+  }
+
   #learn(courier: Courier, bucket: Bucket, verdict: Verdict, wall: number): void {
     const { lane } = courier;
     const { kind, code, reply } = verdict;
@@ -189,7 +201,10 @@ export class Traffic implements CourierOwner {
     const atOnce = code === 0 ? undefined : this.parts.shaping.observe(lane, verdict, bucket.job.fromDomain);
     lane.stats.count(kind, wall);
     lane.source.throughput.count();
-    courier.relay?.throughput.count();
+    if (courier.relay) {
+      courier.relay.throughput.count();
+      if (code > 0) lane.site.relays?.answered(courier.relay, verdict.ms, performance.now());
+    }
     if (code > 0 && code !== 421) lane.answered();
     if (kind === 'delivered') lane.succeeded();
     else {

@@ -24,6 +24,7 @@ const plain = (mode: TlsMode) => decideTls({ domain: 'example.com', rules: [{ ma
 /** A site with one lane, whose relays are counted as a route's are. */
 function siteTo(hosts: HostTarget[]): Lane {
   const relays = new Relays();
+  relays.apply([{ id: 1, match: '*', relay: hosts.flatMap(({ relay }) => relay ?? []) }]);
   const site = new Site(
     {
       key: 'test',
@@ -38,8 +39,7 @@ function siteTo(hosts: HostTarget[]): Lane {
       cap: () => undefined,
       warming: () => undefined,
       throttle: () => {},
-      relay: (id, host) => relays.of(id, host),
-      relaysDown: () => false,
+      relays: (id) => relays.of(id),
     },
   );
   const sources = new LaneSources();

@@ -69,10 +69,7 @@ function siteOf(pools: Record<string, string[]>) {
       cap: () => undefined,
       warming: () => undefined,
       throttle: () => {},
-      relay: () => {
-        throw new Error('no relay');
-      },
-      relaysDown: () => false,
+      relays: () => undefined,
     },
   );
   const enter = (pool: number | undefined, mode: TlsMode, each: Bucket): Bucket => {

@@ -5,6 +5,7 @@ import type { Courier } from '../queue/courier.ts';
 import type { SiteSpec } from '../queue/destinations.ts';
 import type { Lane } from '../queue/lane.ts';
 import type { Line } from '../queue/line.ts';
+import { Relays } from '../queue/relays.ts';
 import { Site } from '../queue/site.ts';
 import { Throughput } from '../queue/throughput.ts';
 import { decideTls } from '../routing/tls-policy.ts';
@@ -39,6 +40,9 @@ const courier = (opening: boolean): Courier => ({ opening }) as Courier;
 function blockOf(setting: Setting, urgent: boolean): WaitReason | undefined {
   const cap = setting.cap && new Cap('provider-limit', setting.cap[0], undefined);
   for (let n = 0; n < (setting.cap?.[1] ?? 0); n += 1) cap!.couriers.add(courier(false));
+  const relays = new Relays();
+  relays.apply([{ id: 1, match: '*', relay: [{ host: 'a', port: 25 }] }]);
+  for (const relay of relays) relay.failed('ECONNREFUSED');
   const site = new Site(
     {
       key: 'mx:a',
@@ -54,10 +58,7 @@ function blockOf(setting: Setting, urgent: boolean): WaitReason | undefined {
       cap: () => cap,
       warming: () => (setting.warmUpFull ? ({ full: true, carrying: 0 } as WarmUpCounter) : undefined),
       throttle: () => {},
-      relay: () => {
-        throw new Error('no relay');
-      },
-      relaysDown: () => setting.spec?.routeId !== undefined,
+      relays: (id) => relays.of(id),
     },
   );
   const source = {
