@@ -104,6 +104,20 @@ describe('IP pools', () => {
     ],
     ['any address', { sources: [{ ...two, address: '0.0.0.0' }] }, 422, '/sources/0/address', '0.0.0.0'],
     [
+      'an IPv4 address as IPv6',
+      { sources: [{ ...two, address: '::ffff:127.0.0.2' }] },
+      422,
+      '/sources/0/address',
+      '::ffff:127.0.0.2',
+    ],
+    [
+      'a warm-up that begins in the future',
+      { sources: [{ ...two, warmUp: { startedAt: '2099-01-01T00:00:00Z' } }] },
+      422,
+      '/sources/0/warmUp/startedAt',
+      '2099-01-01T00:00:00Z',
+    ],
+    [
       'an address of an interface',
       { sources: [{ ...two, address: 'fe80::1%eth0' }] },
       422,

@@ -89,10 +89,21 @@ function checkMatch(typed: string): string {
 }
 
 function checkRelay(hosts: RelayInput[], before: Row['relay']): Row['relay'] {
+  const seen = new Map<string, number>();
   return hosts.map((input, index) => {
     const pointer = `/relay/${index}`;
     const { password: given, clientCertificate, ...rest } = input;
     const host = checkHost(input.host, `${pointer}/host`);
+    // Its health, limits and share are kept by host and port.
+    const twice = seen.get(`${host} ${input.port}`);
+    if (twice !== undefined)
+      throw invalid(
+        `${pointer}/host`,
+        'already-exists',
+        `is the same relay as number ${twice + 1}: ${host}:${input.port}`,
+        input.host,
+      );
+    seen.set(`${host} ${input.port}`, index);
     const user = input.user?.trim() || undefined;
     const sameHost = before.filter((old) => old.host === host && old.port === input.port);
     const same = sameHost.find((old) => old.user === user);

@@ -37,6 +37,14 @@ describe('a relay', () => {
     expect(published()).toEqual(relay);
   });
 
+  it('is named once', async () => {
+    expect(await make([bare, { ...bare, port: 26 }, { ...bare, host: 'RELAY.corp.example' }])).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: '/relay/2/host', code: 'already-exists', value: 'RELAY.corp.example' }] },
+    });
+    expect(stored).toThrow();
+  });
+
   it('shows its live health, found by route, host and port', async () => {
     const { body } = await make([bare, { ...bare, port: 26 }]);
     const health = {

@@ -60,6 +60,8 @@ export function checkSources(
   });
 }
 
+const NO_SOURCE = new Set(['unspecified', 'multicast', 'broadcast', 'ipv4Mapped']);
+
 /** The one way in which an address is written: IPv4 with dots, IPv6 as RFC 5952 has it. */
 export function checkAddress(typed: string, pointer: string): string {
   const text = typed.trim().replace(/^\[(.*)\]$/, '$1');
@@ -68,7 +70,8 @@ export function checkAddress(typed: string, pointer: string): string {
   if (!four && !(text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)))
     throw invalid(pointer, 'ip-address', 'must be an IPv4 or IPv6 address such as 192.0.2.10', typed);
   const address = ipaddr.parse(text);
-  if (address.range() === 'unspecified' || address.range() === 'multicast')
+  // ::ffff:192.0.2.10 would be a second source with the first one's address, and never fit a server's family.
+  if (NO_SOURCE.has(address.range()))
     throw invalid(pointer, 'ip-address', 'must be an address of this machine', typed);
   return address.toString();
 }
@@ -97,6 +100,13 @@ function checkWarmUp(
     input.startedAt === undefined
       ? (before?.startedAt ?? now)
       : readTime(input.startedAt, `${pointer}/startedAt`);
+  if (startedAt > now)
+    throw invalid(
+      `${pointer}/startedAt`,
+      'value-invalid',
+      `is in the future: ${input.startedAt}; a source warms from its first mail`,
+      input.startedAt,
+    );
   if (input.plan === null) return { startedAt };
   const plan = input.plan ?? before?.plan;
   if (!plan) return { startedAt };
