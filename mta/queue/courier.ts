@@ -56,6 +56,8 @@ const SILENT = 500;
 /** ms that a connection without work is kept for the next mail */
 const IDLE = 5000;
 
+const isUrgent = (taken: Taken): boolean => taken.bucket.job.rank < BULK;
+
 /** One connection of a lane: opens it, keeps mails composed ahead, sends them, and ends with the lane's limits. */
 export class Courier {
   readonly line: Line;
@@ -90,6 +92,8 @@ export class Courier {
   #ended = false;
   #pumping = false;
   #idle: NodeJS.Timeout | undefined;
+  /** urgent mail is ahead here while the server owes a reply */
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(line: Line, domain: string, owner: CourierOwner) {
     this.line = line;
@@ -154,7 +158,7 @@ export class Courier {
       if (this.#stopping) this.#owner.giveBack(next);
       else if (this.#owner.mayStillGo(next)) this.#send(session, next, next.mail);
     }
-    const silent = session.inFlight > 0 && performance.now() - this.#heardAt > SILENT;
+    const silent = this.#silent(session);
     const depth = this.#large ? 1 : this.#quick ? GROUP : AHEAD;
     if (!silent && (!this.#quick || this.#ahead.length <= 1)) {
       while (!this.#full(depth)) {
@@ -170,7 +174,26 @@ export class Courier {
     }
     this.#pumping = false;
     if (this.#ahead.length + session.inFlight === 0) this.#rest(session);
+    else if (this.#ahead[0] && isUrgent(this.#ahead[0])) this.#patience ??= setTimeout(this.#loseIt, SILENT);
   }
+
+  #silent(session: Session): boolean {
+    return session.inFlight > 0 && performance.now() - this.#heardAt >= SILENT;
+  }
+
+  /** The server was quick a moment ago and has fallen silent: urgent mail goes by another connection. */
+  readonly #loseIt = (): void => {
+    this.#patience = undefined;
+    const session = this.#session;
+    if (!session?.open) return;
+    if (this.#silent(session)) {
+      const urgent = this.#ahead.filter((taken) => taken.mail && isUrgent(taken));
+      this.#ahead = this.#ahead.filter((taken) => !urgent.includes(taken));
+      this.#taken -= urgent.length;
+      for (const taken of urgent) this.#owner.giveBack(taken);
+    }
+    this.pump();
+  };
 
   /** Sends nothing more; ends when what is in flight has its reply. */
   stop(): void {
@@ -220,7 +243,7 @@ export class Courier {
 
   #insert(taken: Taken): void {
     let at = this.#ahead.length;
-    if (taken.bucket.job.rank < BULK) while (at > 0 && this.#ahead[at - 1]!.bucket.job.rank === BULK) at -= 1;
+    if (isUrgent(taken)) while (at > 0 && !isUrgent(this.#ahead[at - 1]!)) at -= 1;
     this.#ahead.splice(at, 0, taken);
   }
 
@@ -263,6 +286,7 @@ export class Courier {
 
   #closed(): void {
     clearTimeout(this.#idle);
+    clearTimeout(this.#patience);
     this.#giveBackComposed();
     this.#end();
   }
