@@ -2,6 +2,7 @@ import type { BucketRow, Claims, QueueRow } from '../spool/claim.ts';
 import type { Settlement } from '../spool/settle.ts';
 import { Bucket } from './bucket.ts';
 import { Jobs } from './jobs.ts';
+import { Rounds } from './rounds.ts';
 
 /** Rows that all buckets together hold read: enough to make reads cheap, few enough that 100,000 domains stay small. */
 const READ_AHEAD = 20_000;
@@ -17,7 +18,7 @@ export class Holdings {
   /** mail of a cancelled job lies in the bucket and nobody comes for it */
   readonly #onCancelled: (bucket: Bucket) => void;
   readonly #onEmpty: (bucket: Bucket) => void;
-  #walk = this.buckets.values();
+  readonly #rounds = new Rounds(this.buckets);
 
   constructor(claims: Claims, on: { cancelled(bucket: Bucket): void; empty(bucket: Bucket): void }) {
     this.#claims = claims;
@@ -97,14 +98,7 @@ export class Holdings {
 
   /** Buckets that have come due and stand in no line, among the next `count`. */
   *due(now: number, count: number): Generator<Bucket> {
-    // Where the last walk stopped: a Map's iterator goes on whatever is added or removed.
-    for (let n = 0; n < count; n += 1) {
-      const { value: bucket } = this.#walk.next();
-      if (!bucket) {
-        this.#walk = this.buckets.values();
-        return;
-      }
+    for (const bucket of this.#rounds.next(count))
       if (bucket.nextAt !== null && bucket.nextAt <= now && !bucket.waiting) yield bucket;
-    }
   }
 }
