@@ -1,8 +1,9 @@
 /**
- * A real Postfix (Debian package postfix) with configuration, queue and data in a temporary folder of its own, listening on a free port of
+ * A real Postfix (Debian package postfix) with configuration, queue and data in a temporary folder of its own, listening on an address of
  * loopback and giving all mail to one next hop. Its master must be root, as it changes users; it is ended by its own pid file.
  */
 import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -10,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { connect } from 'node:net';
@@ -26,14 +28,12 @@ const POSTFIX = '/usr/sbin/postfix';
 export interface PostfixOptions {
   /** host name in its greeting and Received lines */
   name?: string;
-  /** default 127.0.0.1 */
-  address?: string;
   /** port of 127.0.0.1 where everything goes on */
   nextHop: number;
   /** lines of main.cf, which win; `HOME` in a value is the folder of `files` */
   main?: Record<string, string>;
-  /** files beside main.cf, such as certificates: name → text */
-  files?: Record<string, string>;
+  /** files beside main.cf, such as a certificate for its address: name → text */
+  files?: (address: string) => Record<string, string>;
 }
 
 export interface Postfix {
@@ -58,16 +58,20 @@ export const postfixInstalled = (): boolean => process.getuid?.() === 0 && exist
 
 export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   if (!postfixInstalled()) throw new Error('Postfix needs root and the Debian package postfix');
-  const address = options.address ?? '127.0.0.1';
+  // Of its own: on 127.0.0.1 anybody's connection might take the port while it is down.
+  const address = `127.${randomInt(64, 127)}.${randomInt(256)}.${randomInt(1, 255)}`;
   const port = await freePort();
   const home = mkdtempSync(join(tmpdir(), 'todoke-postfix-'));
   for (const folder of ['queue', 'data', 'conf']) mkdirSync(join(home, folder));
   const conf = join(home, 'conf');
-  for (const [name, text] of Object.entries(options.files ?? {}))
+  for (const [name, text] of Object.entries(options.files?.(address) ?? {}))
     writeFileSync(join(conf, name), text, { mode: 0o600 });
-  writeFileSync(join(conf, 'main.cf'), mainCf(home, address, options));
+  writeFileSync(join(conf, 'main.cf'), mainCf(home, options));
   writeFileSync(join(conf, 'master.cf'), masterCf(`${address}:${port}`));
-  await run('chown', ['postfix', join(home, 'data')]);
+  // postsuper has something to say after a crash, and speaks as another user than postlogd: without the log there is no start.
+  const log = join(home, 'log');
+  writeFileSync(log, '');
+  await run('chown', ['postfix', join(home, 'data'), log]);
   // Its processes are other users'.
   await run('chmod', ['755', home]);
   const queued = (): number =>
@@ -83,7 +87,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   const postfix: Postfix = {
     address,
     port,
-    log: () => readFileSync(join(home, 'log'), 'utf8'),
+    log: () => readFileSync(log, 'utf8'),
     queued,
     async emptied() {
       while (queued() > 0) await sleep(20);
@@ -97,7 +101,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
     },
     async start() {
       await run(POSTFIX, ['-c', conf, 'start']).catch((error: { stderr?: string }) => {
-        throw new Error(`Postfix did not start: ${error.stderr ?? String(error)}`);
+        throw new Error(`Postfix did not start: ${error.stderr}${postfix.log().slice(-1000)}`);
       });
       await untilOpen(address, port);
     },
@@ -116,11 +120,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   return postfix;
 }
 
-function mainCf(
-  home: string,
-  address: string,
-  { name = 'postfix.test', nextHop, main = {} }: PostfixOptions,
-): string {
+function mainCf(home: string, { name = 'postfix.test', nextHop, main = {} }: PostfixOptions): string {
   const settings: Record<string, string> = {
     compatibility_level: '3.6',
     queue_directory: `${home}/queue`,
@@ -131,7 +131,8 @@ function mainCf(
     setgid_group: 'postdrop',
     maillog_file: `${home}/log`,
     maillog_file_prefixes: home,
-    inet_interfaces: address,
+    // master.cf names the listener's address, which no interface has for itself.
+    inet_interfaces: '127.0.0.1',
     inet_protocols: 'ipv4',
     myhostname: name,
     mydestination: '',
@@ -198,13 +199,18 @@ async function untilOpen(host: string, port: number): Promise<void> {
   throw new Error('Postfix did not open its port');
 }
 
-/** Queue files lie in hashed folders; one may go while it is looked at. */
+/**
+ * Mails in a queue; its files lie in hashed folders. One that was being received when Postfix was killed is no mail yet: it is not executable
+ * and was never acknowledged.
+ */
 function filesIn(folder: string): number {
   if (!existsSync(folder)) return 0;
-  try {
-    return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-      .length;
-  } catch {
-    return filesIn(folder);
-  }
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => {
+    // It may go while it is looked at.
+    const file = entry.isFile()
+      ? statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })
+      : undefined;
+    return file !== undefined && (file.mode & 0o100) !== 0;
+  }).length;
 }

@@ -31,7 +31,7 @@ export async function measurePostfix(options: {
     const startedAt = performance.now();
     await run(SMTP_SOURCE, [
       ...['-s', String(options.connections), '-m', String(options.count), '-l', String(options.bytes)],
-      ...['-f', 'news@bench.example.jp', '-t', 'r1@d1.example.jp', `127.0.0.1:${postfix.port}`],
+      ...['-f', 'news@bench.example.jp', '-t', 'r1@d1.example.jp', `${postfix.address}:${postfix.port}`],
     ]);
     await postfix.emptied();
     return options.count / ((performance.now() - startedAt) / 1000);
