@@ -1,7 +1,7 @@
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
-import type { RelayHost, Route } from '../types.ts';
+import type { Route } from '../types.ts';
 import { interleave, shuffle } from './address.ts';
 import type { Resolver } from './dns.ts';
 import type { HostTarget } from './types.ts';
@@ -59,8 +59,8 @@ const systemLookup: SystemLookup = (name) => {
 };
 
 /**
- * The addresses of a route's relay hosts in the order to try: hosts drawn by weight (default 1), each with its
- * addresses. A name that the resolver does not know is asked of the system. Loopback and private addresses are allowed here, because the route names them. A host whose name has no
+ * The addresses of a route's relay hosts, the hosts in any order (the queue knows which is up and whose turn it is), each with its
+ * addresses together. A name that the resolver does not know is asked of the system. Loopback and private addresses are allowed here, because the route names them. A host whose name has no
  * address now is left out, so the list may be empty. Never rejects.
  */
 export async function relayHosts(
@@ -69,7 +69,7 @@ export async function relayHosts(
   random: () => number = Math.random,
   lookup: SystemLookup = systemLookup,
 ): Promise<HostTarget[]> {
-  const order = drawByWeight(route.relay ?? [], random);
+  const order = shuffle(route.relay ?? [], random);
   const addresses = await Promise.all(
     order.map(({ host }) => relayAddresses(host, resolver, random, lookup)),
   );
@@ -96,22 +96,4 @@ async function relayAddresses(
   // TODOKE_DNS may be a public resolver, which knows nothing of a company's or a compose file's names.
   if (found.length === 0) found.push(...(await lookup(name).catch(() => [])).map(({ address }) => address));
   return found.slice(0, MAX_PER_HOST);
-}
-
-/** Each place goes to a host with the probability of its share of the weights left; 0 is a spare that comes last. */
-function drawByWeight(hosts: readonly RelayHost[], random: () => number): RelayHost[] {
-  const left = hosts.filter(({ weight = 1 }) => weight > 0);
-  const spare = hosts.filter(({ weight = 1 }) => weight <= 0);
-  const order: RelayHost[] = [];
-  while (left.length > 0) {
-    let at = random() * left.reduce((sum, { weight = 1 }) => sum + weight, 0);
-    let index = left.findIndex(({ weight = 1 }) => {
-      at -= weight;
-      return at < 0;
-    });
-    // Rounding may leave nothing below zero.
-    if (index < 0) index = left.length - 1;
-    order.push(...left.splice(index, 1));
-  }
-  return [...order, ...shuffle(spare, random)];
 }
