@@ -11,6 +11,8 @@ export { renderPreview } from './message/preview.ts';
 export { ContentRenderError } from './message/render.ts';
 export type { TokenClaims, TokenPurpose } from './message/token.ts';
 export { createTokenKey, publicPath, verifyClickUrl, verifyToken } from './message/token.ts';
+export { DEFAULT_RETRY } from './queue/retry.ts';
+export { reverseName } from './routing/address.ts';
 export { Days } from './routing/days.ts';
 export type { DnsAnswer, Resolver } from './routing/dns.ts';
 export { createResolver } from './routing/dns.ts';

@@ -92,3 +92,13 @@ export class AppError extends Error {
     this.errors = errors;
   }
 }
+
+/**
+ * One field of a body (`pointer` from its root) or one parameter is wrong. `message` goes on after the field's name ("address must be an IP address"); `value` is echoed, so it is left
+ * out for secrets.
+ */
+export function invalid(pointer: string, code: FieldErrorCode, message: string, value?: unknown): AppError {
+  return new AppError('value-invalid', `${pointer.replace(/^\//, '')} ${message}`, [
+    { pointer, code, message, ...(value === undefined ? {} : { value }) },
+  ]);
+}

@@ -17,6 +17,9 @@ export function readTime(value: string, pointer: string): number {
     { pointer, code: 'format', message, value },
   ]);
 }
+/** `Time` of epoch ms, and of what may not have happened yet. */
+export const iso = (at: number): string => new Date(at).toISOString();
+export const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 export const IdParams = Type.Object({ id: Id });
 

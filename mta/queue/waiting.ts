@@ -45,8 +45,8 @@ const ACTIVITY: readonly WaitReason[] = [
   'disk-full',
 ];
 
-export const busier = (a: WaitReason, b: WaitReason): WaitReason =>
-  ACTIVITY.indexOf(b) < ACTIVITY.indexOf(a) ? b : a;
+const isBusier = (a: WaitReason, b: WaitReason): boolean => ACTIVITY.indexOf(a) < ACTIVITY.indexOf(b);
+export const busier = (a: WaitReason, b: WaitReason): WaitReason => (isBusier(b, a) ? b : a);
 
 export interface WaitingWorld {
   gate: Gate;
@@ -74,7 +74,7 @@ function ofGroup(group: Group, urgent: boolean, world: WaitingWorld): Waiting {
   let best: Waiting | undefined;
   for (const { lane } of group.shares) {
     const found = ofLine(lane, lane.line(group.tls), urgent, world);
-    if (!best || ACTIVITY.indexOf(found.reason) < ACTIVITY.indexOf(best.reason)) best = found;
+    if (!best || isBusier(found.reason, best.reason)) best = found;
   }
   return best ?? unknown('no-pool');
 }
@@ -89,7 +89,7 @@ export function waitingOfLane(lane: Lane, world: WaitingWorld): Waiting {
     const busy = line.groups.some((group) => group.busy);
     if (!busy && !closed) continue;
     const found = ofLine(lane, line, line.urgent, world);
-    if (!best || ACTIVITY.indexOf(found.reason) < ACTIVITY.indexOf(best.reason)) best = found;
+    if (!best || isBusier(found.reason, best.reason)) best = found;
   }
   return best ?? unknown(lane.carrying > 0 ? 'sending' : 'ready');
 }

@@ -4,6 +4,7 @@ import { and, desc, eq, isNull } from 'drizzle-orm';
 import { apiKeys } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
 import { AppError } from '../errors.ts';
+import { iso, isoOrNull } from '../schemas.ts';
 import { SCOPES, type Scope } from './permissions.ts';
 import type { ApiKey, ApiKeyCreated } from './schemas.ts';
 import { API_KEY_PREFIX, randomApiKey, sha256 } from './secrets.ts';
@@ -12,17 +13,15 @@ import { touch } from './touch.ts';
 /** `tdk_` and six characters: enough to tell keys apart, far too few to guess the rest */
 const SHOWN_CHARS = API_KEY_PREFIX.length + 6;
 
-const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
-
 function toApiKey(row: typeof apiKeys.$inferSelect): ApiKey {
   return {
     id: row.id,
     name: row.name,
     prefix: row.prefix,
     scopes: row.scopes.filter((scope): scope is Scope => SCOPES.includes(scope as Scope)),
-    createdAt: new Date(row.createdAt).toISOString(),
-    lastUsedAt: iso(row.lastUsedAt),
-    revokedAt: iso(row.revokedAt),
+    createdAt: iso(row.createdAt),
+    lastUsedAt: isoOrNull(row.lastUsedAt),
+    revokedAt: isoOrNull(row.revokedAt),
   };
 }
 

@@ -11,10 +11,11 @@ import {
   subscribers,
 } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
+import { iso } from '../schemas.ts';
 import type { CampaignSummary, Counts, Overview, Report } from './schemas.ts';
 import { type CampaignRow, campaignHeads } from './store.ts';
 import { MINUTE } from './tally.ts';
-import { iso, summaries, summary } from './view.ts';
+import { summaries, summary } from './view.ts';
 
 export const POINTS_MAX = 200;
 /** seconds that a chart's step may have: whole minutes, hours and days */

@@ -3,14 +3,12 @@ import { eq, inArray } from 'drizzle-orm';
 import type { JobProgress, Spool } from '../../mta/index.ts';
 import { campaignStats, ipPools } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
+import { iso, isoOrNull } from '../schemas.ts';
 import type { Campaign, CampaignSummary, Counts } from './schemas.ts';
 import type { CampaignHead, CampaignRow } from './store.ts';
 
 type Stats = typeof campaignStats.$inferSelect;
 type SpoolView = Pick<Spool, 'job'>;
-
-export const iso = (time: number): string => new Date(time).toISOString();
-const isoOrNull = (time: number | null): string | null => (time === null ? null : iso(time));
 
 /**
  * `recipients` is the spool's number, the rest is folded from the ledger. The fold runs a moment behind, and never

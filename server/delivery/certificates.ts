@@ -1,6 +1,7 @@
 /** Certificates that relays are shown or trusted by: what is in them, and whether a private key belongs to one. */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { invalid } from './invalid.ts';
+import { invalid } from '../errors.ts';
 import type { CertificateInfo } from './schemas.ts';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;

@@ -4,8 +4,7 @@ import ipaddr from 'ipaddr.js';
 import { type ControlScope, createProfiles, parseAddress } from '../../mta/index.ts';
 import { campaigns, ipSources, routes, sendingDomains } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
-import { AppError } from '../errors.ts';
-import { invalid } from './invalid.ts';
+import { AppError, invalid } from '../errors.ts';
 import type { QueueControlCreate } from './schemas.ts';
 
 type Context = Pick<Deps, 'db' | 'spool'> & Partial<Pick<Deps, 'mta'>>;

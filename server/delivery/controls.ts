@@ -3,11 +3,9 @@ import { inArray } from 'drizzle-orm';
 import type { ControlInput, Throttle } from '../../mta/index.ts';
 import { campaigns, ipPools, routes } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
-import { AppError } from '../errors.ts';
-import { readTime } from '../schemas.ts';
+import { AppError, invalid } from '../errors.ts';
+import { iso, isoOrNull, readTime } from '../schemas.ts';
 import { checkScope } from './control-scope.ts';
-import { invalid } from './invalid.ts';
-import { iso, isoOrNull } from './queue-view.ts';
 import type { QueueControl, QueueControlCreate } from './schemas.ts';
 
 type Context = Pick<Deps, 'db' | 'spool'>;

@@ -24,11 +24,3 @@ export function inNetwork(address: string, network: string): boolean {
     return false;
   }
 }
-
-/** The name of its PTR record (RFC 1035 §3.5, RFC 3596 §2.5). */
-export function reverseName(address: string): string {
-  const parsed = ipaddr.parse(address);
-  if (parsed instanceof ipaddr.IPv4) return `${[...parsed.octets].reverse().join('.')}.in-addr.arpa`;
-  const nibbles = parsed.toByteArray().map((byte) => byte.toString(16).padStart(2, '0'));
-  return `${[...nibbles.join('')].reverse().join('.')}.ip6.arpa`;
-}

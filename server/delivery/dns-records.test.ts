@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { inNetwork, isPublic, reverseName } from './dns-addresses.ts';
+import { reverseName } from '../../mta/index.ts';
+import { inNetwork, isPublic } from './dns-addresses.ts';
 import { type DomainNames, outgoingAddresses, txtForZone, wantedRecords } from './dns-records.ts';
 
 const KEY = 'MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA'.padEnd(392, 'x');

@@ -1,6 +1,6 @@
 /** The DNS records that a sending domain needs. Pure. */
-import { type DkimAlgorithm, dkimRecordValue } from '../../mta/index.ts';
-import { isPublic, reverseName } from './dns-addresses.ts';
+import { type DkimAlgorithm, dkimRecordValue, reverseName } from '../../mta/index.ts';
+import { isPublic } from './dns-addresses.ts';
 
 export const RECORD_PURPOSES = [
   'dkim',

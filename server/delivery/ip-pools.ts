@@ -1,13 +1,14 @@
 /** IP pools: named groups of weighted sources. What belongs to an address (EHLO name, warm-up) is kept once, for all pools. */
+
 import { and, asc, eq, inArray } from 'drizzle-orm';
 import type { Static } from 'typebox';
 import { DELIVERY_CLASSES, type MtaStatus, WARM_UP_PLAN } from '../../mta/index.ts';
 import { campaigns, ipPools, ipSources, sendingDomains } from '../db/schema.ts';
 import type { Db, Deps } from '../deps.ts';
-import { AppError } from '../errors.ts';
+import { AppError, invalid } from '../errors.ts';
+import { iso } from '../schemas.ts';
 import { readSettings } from '../settings/settings.ts';
-import { invalid } from './invalid.ts';
-import { iso, showSource } from './queue-view.ts';
+import { showSource } from './queue-view.ts';
 import type { IpPool, IpPoolCreate, IpPoolPatch, PoolSource } from './schemas.ts';
 import { type CheckedSource, checkAddress, checkSources, type SourceRow } from './source-input.ts';
 

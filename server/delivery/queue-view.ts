@@ -1,9 +1,7 @@
 /** How the queue screen puts together what the spool counts and what the MTA reports. Pure. */
 import type { MtaStatus, QueueLine, Spool, Throttle } from '../../mta/index.ts';
+import { iso, isoOrNull } from '../schemas.ts';
 import type { QueueProvider, Queues, QueueThrottle } from './schemas.ts';
-
-export const iso = (at: number): string => new Date(at).toISOString();
-export const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
 
 /**
  * A line that the MTA does not report (it is down, or has more than it reports) still gets a named reason: `stopped` when

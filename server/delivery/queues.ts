@@ -2,10 +2,10 @@
 import { createProfiles, type Profiles, parseAddress } from '../../mta/index.ts';
 import { routes } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
+import { iso } from '../schemas.ts';
 import { listControls } from './controls.ts';
 import {
   foldProviders,
-  iso,
   mergeLines,
   showLine,
   showRelay,

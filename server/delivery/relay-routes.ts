@@ -1,14 +1,14 @@
 /** Routes: which mail goes to which relay instead of to the MX of its domain. */
+
 import { asc, eq } from 'drizzle-orm';
 import ipaddr from 'ipaddr.js';
 import type { Static } from 'typebox';
 import { checkRouteMatch, type RelayHost, type RelayStatus } from '../../mta/index.ts';
 import { routes } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
-import { AppError } from '../errors.ts';
+import { AppError, invalid } from '../errors.ts';
+import { iso, isoOrNull } from '../schemas.ts';
 import { checkPrivateKey, describeCertificate, readCertificates } from './certificates.ts';
-import { invalid } from './invalid.ts';
-import { iso, isoOrNull } from './queue-view.ts';
 import type { RelayInput, Route, RouteCreate, RoutePatch } from './schemas.ts';
 
 type Row = typeof routes.$inferSelect;

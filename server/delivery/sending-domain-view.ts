@@ -1,11 +1,11 @@
 /** A sending domain as the API shows it: what to publish beside what the last check found. Pure; never with a private key. */
 import type { sendingDomains } from '../db/schema.ts';
+import { iso, isoOrNull } from '../schemas.ts';
 import { type KeyRow, stateAt } from './dkim-keys.ts';
 import { type DomainNames, txtForZone, type WantedRecord, wantedRecords } from './dns-records.ts';
 import type { DkimKey, DnsAdvice, DnsRecord, SendingDomain } from './sending-domain-schemas.ts';
 
 type Row = typeof sendingDomains.$inferSelect;
-const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
 export function showDomain(row: Row, keys: KeyRow[], names: DomainNames, now: number): SendingDomain {
   const records = wantedRecords(names).map((wanted) => showRecord(wanted, row.checks));
@@ -26,8 +26,8 @@ export function showDomain(row: Row, keys: KeyRow[], names: DomainNames, now: nu
     state: row.checkedAt === null ? 'unchecked' : lacking.length > 0 ? 'attention' : 'ready',
     missing: [...new Set(lacking.map(({ purpose }) => purpose))],
     records,
-    checkedAt: iso(row.checkedAt),
-    createdAt: new Date(row.createdAt).toISOString(),
+    checkedAt: isoOrNull(row.checkedAt),
+    createdAt: iso(row.createdAt),
   };
 }
 
@@ -48,7 +48,7 @@ function showRecord(wanted: WantedRecord, checks: Row['checks']): DnsRecord {
     state: check?.state ?? 'unchecked',
     found: check?.found ?? [],
     advice: (check?.advice ?? []) as DnsAdvice[],
-    checkedAt: iso(check?.at ?? null),
+    checkedAt: isoOrNull(check?.at ?? null),
     keyId: wanted.keyId ?? null,
     address: wanted.address ?? null,
     ehlo: wanted.ehlo ?? null,
@@ -62,8 +62,8 @@ function showKey(key: KeyRow, domain: string, now: number): DkimKey {
     algorithm: key.algorithm,
     state: stateAt(key, now),
     recordName: `${key.selector}._domainkey.${domain}`,
-    createdAt: new Date(key.createdAt).toISOString(),
-    activatedAt: iso(key.activatedAt),
-    retireAt: iso(key.retireAt),
+    createdAt: iso(key.createdAt),
+    activatedAt: isoOrNull(key.activatedAt),
+    retireAt: isoOrNull(key.retireAt),
   };
 }

@@ -4,9 +4,8 @@ import type { Static } from 'typebox';
 import { checkOverride, createProfiles, type ShapingOverride, type ShapingValues } from '../../mta/index.ts';
 import { shapingOverrides } from '../db/schema.ts';
 import type { Db, Deps } from '../deps.ts';
-import { AppError, type FieldErrorCode } from '../errors.ts';
+import { AppError, type FieldErrorCode, invalid } from '../errors.ts';
 import { readOverrides } from '../settings/publish.ts';
-import { invalid } from './invalid.ts';
 import type { ShapingCreate, ShapingPatch, ShapingProvider } from './schemas.ts';
 
 type Context = Pick<Deps, 'db'>;

@@ -2,8 +2,8 @@
 
 import { domainToASCII } from 'node:url';
 import ipaddr from 'ipaddr.js';
+import { invalid } from '../errors.ts';
 import { readTime } from '../schemas.ts';
-import { invalid } from './invalid.ts';
 import type { PoolSourceInput } from './schemas.ts';
 
 /** What is kept of an address, in whatever pools it is; as in todoke.db. */

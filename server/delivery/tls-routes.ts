@@ -1,10 +1,9 @@
 import Type from 'typebox';
 import { createSecureResolver, Days } from '../../mta/index.ts';
 import type { Deps, Routes } from '../deps.ts';
-import { AppError } from '../errors.ts';
+import { AppError, invalid } from '../errors.ts';
 import { IdParams, Page } from '../schemas.ts';
 import { readSettings } from '../settings/settings.ts';
-import { invalid } from './invalid.ts';
 import {
   Rfc8460Report,
   TlsReportParams,

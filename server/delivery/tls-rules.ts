@@ -1,12 +1,12 @@
 /** TLS rules: an administrator's word about how mail for a domain is encrypted. */
+
 import { asc, eq } from 'drizzle-orm';
 import type { Static } from 'typebox';
 import { checkRouteMatch } from '../../mta/index.ts';
 import { tlsRules } from '../db/schema.ts';
 import type { Db, Deps } from '../deps.ts';
-import { AppError } from '../errors.ts';
-import { invalid } from './invalid.ts';
-import { iso } from './queue-view.ts';
+import { AppError, invalid } from '../errors.ts';
+import { iso } from '../schemas.ts';
 import type { TlsRule, TlsRuleCreate, TlsRulePatch } from './schemas.ts';
 
 type Row = typeof tlsRules.$inferSelect;

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
+import { DEFAULT_RETRY } from '../../mta/index.ts';
 import { dkimKeys, ipPools, ipSources, sendingDomains } from '../db/schema.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
 import { ehloName } from './publish.ts';
-import { RETRY_DEFAULT } from './settings.ts';
 
 let h: Harness;
 afterEach(() => h.close());
@@ -40,7 +40,7 @@ test('a new install sends to the sandbox', async () => {
     publicUrl: 'http://localhost:8081',
     timeZone: 'Asia/Tokyo',
     delivery: { mode: 'sandbox', locked: false },
-    retry: RETRY_DEFAULT,
+    retry: DEFAULT_RETRY,
     classPools: { transactional: null, test: null, bulk: null },
     tls: { mtaSts: false, dane: true },
     rawLocalParts: [],
@@ -48,7 +48,7 @@ test('a new install sends to the sandbox', async () => {
   expect(h.deps.spool.settings()).toMatchObject({
     mode: 'sandbox',
     publicUrl: 'http://localhost:8081',
-    retry: RETRY_DEFAULT,
+    retry: DEFAULT_RETRY,
   });
 });
 

@@ -1,14 +1,17 @@
 /** What an administrator sets, with its defaults. What the environment sets wins and cannot be changed here. */
 import { inArray, sql } from 'drizzle-orm';
-import { DELIVERY_CLASSES, type DeliveryClass, parseAddress, type RetrySettings } from '../../mta/index.ts';
+import {
+  DEFAULT_RETRY,
+  DELIVERY_CLASSES,
+  type DeliveryClass,
+  parseAddress,
+  type RetrySettings,
+} from '../../mta/index.ts';
 import type { Settings } from '../auth/schemas.ts';
 import { type Config, PUBLIC_URL_EXPECTED, parsePublicUrl } from '../config.ts';
 import { ipPools, sendingDomains, settings } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
-import { AppError, type FieldErrorCode } from '../errors.ts';
-
-/** 15 minutes doubling up to 4 hours, ±20 %, given up after 72 hours: see shared/DELIVERY.md. */
-export const RETRY_DEFAULT: RetrySettings = { first: 900, cap: 14_400, jitter: 0.2, giveUp: 259_200 };
+import { AppError, invalid } from '../errors.ts';
 
 /** DANE costs a question to the DNS. MTA-STS fetches from the recipients' web servers, which an administrator must have allowed. */
 const TLS_DEFAULT = { mtaSts: false, dane: true };
@@ -62,7 +65,7 @@ export function readSettings(db: Db, config: Config): Settings {
       mode: config.delivery ?? stored.deliveryMode ?? 'sandbox',
       locked: config.delivery !== undefined,
     },
-    retry: stored.retry ?? RETRY_DEFAULT,
+    retry: stored.retry ?? DEFAULT_RETRY,
     classPools: { transactional: null, test: null, bulk: null, ...stored.classPools },
     tls: { ...TLS_DEFAULT, ...stored.tls },
     rawLocalParts: stored.rawLocalParts ?? [],
@@ -109,19 +112,26 @@ export function changeSettings(db: Db, config: Config, change: SettingsChange): 
       let publicUrl: string | undefined;
       if (change.publicUrl !== undefined) {
         publicUrl = parsePublicUrl(change.publicUrl);
-        if (publicUrl === undefined) throw invalid('/publicUrl', PUBLIC_URL_EXPECTED, change.publicUrl);
+        if (publicUrl === undefined)
+          throw invalid('/publicUrl', 'value-invalid', PUBLIC_URL_EXPECTED, change.publicUrl);
         if (publicUrl === before.publicUrl) publicUrl = undefined;
         else if (config.publicUrlFixed) throw locked('/publicUrl', 'TODOKE_PUBLIC_URL', change.publicUrl);
       }
       if (change.timeZone !== undefined && !isTimeZone(change.timeZone)) {
         throw invalid(
           '/timeZone',
+          'value-invalid',
           'should be a time zone of the IANA database, such as Asia/Tokyo',
           change.timeZone,
         );
       }
       if (change.retry && change.retry.first > change.retry.cap) {
-        throw invalid('/retry/first', 'should not be longer than the longest wait (cap)', change.retry.first);
+        throw invalid(
+          '/retry/first',
+          'value-invalid',
+          'should not be longer than the longest wait (cap)',
+          change.retry.first,
+        );
       }
       store(db, {
         organisation: change.organisation?.trim(),
@@ -150,7 +160,7 @@ function checkPools(db: Db, classPools: NonNullable<SettingsChange['classPools']
   for (const name of DELIVERY_CLASSES) {
     const id = classPools[name];
     if (typeof id !== 'number' || known.some((pool) => pool.id === id)) continue;
-    throw invalid(`/classPools/${name}`, `names IP pool ${id}, which does not exist`, id, 'not-found');
+    throw invalid(`/classPools/${name}`, 'not-found', `names IP pool ${id}, which does not exist`, id);
   }
   return given(classPools);
 }
@@ -160,7 +170,7 @@ function checkDomains(typed: string[]): string[] {
   const domains = typed.map((name, index) => {
     const parsed = parseAddress(`x@${name.trim()}`);
     if (!parsed.ok)
-      throw invalid(`/rawLocalParts/${index}`, 'should be a domain such as docomo.ne.jp', name, 'domain');
+      throw invalid(`/rawLocalParts/${index}`, 'domain', 'should be a domain such as docomo.ne.jp', name);
     return parsed.domain;
   });
   return [...new Set(domains)];
@@ -173,15 +183,6 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false;
   }
-}
-
-function invalid(
-  pointer: string,
-  message: string,
-  value: unknown,
-  code: FieldErrorCode = 'value-invalid',
-): AppError {
-  return new AppError('value-invalid', `${pointer.slice(1)} ${message}`, [{ pointer, code, message, value }]);
 }
 
 function locked(pointer: string, variable: string, value: unknown): AppError {
