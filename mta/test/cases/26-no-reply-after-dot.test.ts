@@ -3,16 +3,21 @@ import { expect, it } from 'vitest';
 import { ManualClock } from '../manual-clock.ts';
 import { relayTo, startMta } from '../mta-harness.ts';
 import { type Step, startPeer } from '../peer.ts';
-import { BYE, HELLO, takes, toRcpt } from '../small-internet.ts';
+import { BYE, HELLO, startSmallInternet, takes, toRcpt } from '../small-internet.ts';
 import { COMMANDS, mail, open, PIPELINING, TAKEN } from '../smtp-helpers.ts';
 
+// By MX: a relay that lets go of its last connection is asked how it is, and the script would hear of that.
 it.each(['*** close', '*** drop'])('%s: tried again as the same mail', async (end) => {
-  const peer = await startPeer([
-    [...HELLO, ...toRcpt('taro@example.com'), 'C: DATA', 'S: 354 Go on', 'C> message', end],
-    [...HELLO, ...takes('taro@example.com'), ...BYE],
-  ]);
-  const mta = await startMta({ routes: relayTo(peer.port) });
-  const job = mta.send(['taro@example.com']);
+  const { mta, servers, finish } = await startSmallInternet({
+    zone: { 'ended.test': { MX: [[10, 'mx.ended.test']] }, 'mx.ended.test': { A: ['127.26.0.1'] } },
+    servers: {
+      '127.26.0.1': [
+        [...HELLO, ...toRcpt('taro@ended.test'), 'C: DATA', 'S: 354 Go on', 'C> message', end],
+        [...HELLO, ...takes('taro@ended.test'), ...BYE],
+      ],
+    },
+  });
+  const job = mta.send(['taro@ended.test']);
   expect(await mta.settled(job)).toMatchObject({ delivered: 1 });
   expect(mta.ledger(job)).toMatchObject([
     {
@@ -26,16 +31,14 @@ it.each(['*** close', '*** drop'])('%s: tried again as the same mail', async (en
     { kind: 'delivered', attempt: 2 },
   ]);
   // So that a mailbox can tell.
-  const [first, second] = peer.messages.map((message) => message.toString());
+  const [first, second] = servers['127.26.0.1']!.messages.map((message) => message.toString());
   for (const field of ['Message-ID', 'Date']) {
     const value = (message = ''): string | undefined =>
       new RegExp(`^${field}: (.*)$`, 'm').exec(message)?.[1];
     expect(value(first)).toBeDefined();
     expect(value(first)).toBe(value(second));
   }
-  await mta.close();
-  await peer.done;
-  await peer.stop();
+  await finish();
 });
 
 it('before the dot there is no such risk to tell of', async () => {
