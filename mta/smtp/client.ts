@@ -86,7 +86,9 @@ export class ClientSession implements Session {
   commandsDone(half: boolean): void {
     this.#current = undefined;
     if (half) this.#needsReset = true;
-    if (this.canSend) this.onReady?.();
+    // The outcome may have been known before, and QUIT asked for since.
+    if (this.#quitting) this.#leaveWhenIdle();
+    else if (this.canSend) this.onReady?.();
   }
 
   /** Called by a transaction: its outcome is known. */

@@ -69,6 +69,34 @@ describe('replies are matched in order', () => {
   });
 });
 
+describe('a QUIT that is asked for between the refusal and the reply to DATA', () => {
+  it.each([
+    ['DATA is refused', ['S: 503 What?']],
+    ['DATA is taken', ['S: 354 Go on', 'C: .', 'S: 250 Taken, for nobody']],
+  ] as [string, Step[]][])('goes out when %s', async (_, rest) => {
+    const asked = Promise.withResolvers<void>();
+    const peer = await startPeer([
+      [
+        ...PIPELINING,
+        ...COMMANDS,
+        'S: 250 ok',
+        'S: 451 4.7.0 Go away',
+        () => asked.promise,
+        ...rest,
+        'C: QUIT',
+        'S: 221 Bye',
+      ],
+    ]);
+    const session = await open(peer.port);
+    expect(await session.send(mail())).toMatchObject({ kind: 'refused', phase: 'rcpt' });
+    const gone = session.quit();
+    asked.resolve();
+    await gone;
+    await peer.done;
+    await peer.stop();
+  });
+});
+
 describe('no recipient, yet 354: a lone dot, and no delivery', () => {
   const before: [string, Step[]][] = [
     ['rcpt', ['S: 250 ok', 'S: 550 5.1.1 Nobody', 'S: 354 Go on']],
