@@ -341,9 +341,9 @@ export class Courier {
 
   #relayAnswered(): void {
     const { relay } = this;
-    if (!relay) return;
-    // It was told to stop meanwhile, and is counted no more.
-    if (!this.#ended) relay.established += 1;
+    // It was told to stop meanwhile, and is counted no more; a greeting says nothing against what the relay was found to be since.
+    if (!relay || this.#ended) return;
+    relay.established += 1;
     relay.via = this.lane.source;
     relay.up();
   }

@@ -1,4 +1,5 @@
 import type { Mail, SendOutcome } from '../smtp/types.ts';
+import type { QueueRow } from '../spool/claim.ts';
 import type { Bucket } from './bucket.ts';
 import { type Composer, UnfitContent } from './composer.ts';
 import type { Courier, CourierOwner, Taken } from './courier.ts';
@@ -164,7 +165,7 @@ export class Traffic implements CourierOwner {
         shaping.connectionFailed(lane, { phase: outcome.phase, code: 0, text: outcome.error });
     }
     let retryIn: number | undefined;
-    if (this.#elsewhere(courier, outcome)) {
+    if (this.#elsewhere(courier, row, outcome)) {
       // At once, unless this one may have it already. A mail that ends every connection does not go round for ever.
       row.losses = (row.losses ?? 0) + 1;
       if (!(outcome.kind === 'lost' && outcome.duplicateRisk) && row.losses <= LOSSES) {
@@ -183,13 +184,14 @@ export class Traffic implements CourierOwner {
   }
 
   /** It was the relay's trouble, and another one takes the mail. */
-  #elsewhere({ relay }: Courier, outcome: SendOutcome): boolean {
+  #elsewhere({ relay }: Courier, { losses = 0 }: QueueRow, outcome: SendOutcome): boolean {
     const trouble = relay && troubleOf(outcome);
     if (!trouble) return false;
     const another = this.parts.outlets.routeRelays.of(relay.routeId)?.another(relay) === true;
-    if (!trouble.itself) relay.failed(trouble.text);
-    // The only one is better than none: then it is asked as often as its mails' schedule says.
-    else if (another) relay.down(trouble.text);
+    // The only one is better than none: then it is asked as often as its mails' schedule says. While other connections are open, one that ends
+    // says little; but a mail that has been lost before must not meet the same relay for the third time, which would cost it an attempt.
+    if (another && (trouble.itself || losses > 0)) relay.down(trouble.text);
+    else if (!trouble.itself) relay.failed(trouble.text);
     return another;
   }
 

@@ -43,7 +43,7 @@ it('gives what a dying relay cannot have to the other one, at once and without a
   const job = mta.send(many(200));
   expect(await mta.settled(job)).toMatchObject({ delivered: 200 });
   // What was after its dot when the connection ended may be there already: it would have come later.
-  expect(mta.ledger(job).every(({ attempt, kind }) => attempt === 1 && kind === 'delivered')).toBe(true);
+  expect(mta.ledger(job).filter(({ attempt, kind }) => attempt !== 1 || kind !== 'delivered')).toEqual([]);
   expect(new Set([...first.received, ...spare.received].map(({ recipient }) => recipient)).size).toBe(200);
   const relays = await mta.until(
     () => mta.status?.relays.every(({ state }) => state !== 'unknown') && mta.status.relays,

@@ -21,7 +21,7 @@ export interface RecordingServer {
   open: Set<net.Socket>;
   /** the most that were open at a time */
   most: number;
-  /** reply to RCPT; undefined: taken. 'drop': the connection ends without a word */
+  /** reply to RCPT; undefined: taken. 'drop': the connection ends without a word, after what was said before has arrived */
   answer: (recipient: string, from: string) => string | undefined;
   /** the reply to the final dot waits for it */
   hold: Promise<unknown> | undefined;
@@ -68,6 +68,7 @@ function converse(server: RecordingServer, socket: net.Socket, connection: numbe
   let data = false;
   let text = '';
   let busy = false;
+  let dropped = false;
   const say = (line: string): void => void (socket.writable && socket.write(`${line}\r\n`));
   const command = (line: string): void => {
     const verb = line.slice(0, 4).toUpperCase();
@@ -78,8 +79,11 @@ function converse(server: RecordingServer, socket: net.Socket, connection: numbe
       const named = /<(.*)>/.exec(line)![1]!;
       const answer = server.answer(named, from);
       recipient = answer === undefined ? named : '';
-      if (answer === 'drop') socket.destroy();
-      else say(answer ?? '250 Ok');
+      // Not destroy(): with commands unread the kernel would reset, and a "250 Taken" still on its way could be lost to the client.
+      if (answer === 'drop') {
+        dropped = true;
+        socket.end();
+      } else say(answer ?? '250 Ok');
       if (answer?.startsWith('421')) socket.end();
     } else if (verb === 'DATA') {
       data = recipient !== '';
@@ -94,7 +98,7 @@ function converse(server: RecordingServer, socket: net.Socket, connection: numbe
   const read = async (): Promise<void> => {
     if (busy) return;
     busy = true;
-    for (;;) {
+    while (!dropped) {
       const end = text.indexOf(data ? '\r\n.\r\n' : '\r\n');
       if (end < 0) break;
       const line = text.slice(0, end);
@@ -112,6 +116,7 @@ function converse(server: RecordingServer, socket: net.Socket, connection: numbe
   };
   say('220 mx.test ESMTP');
   socket.on('data', (chunk) => {
+    if (dropped) return;
     text += chunk.toString('latin1');
     void read();
   });
