@@ -6,6 +6,7 @@
 import net, { isIP } from 'node:net';
 import tls from 'node:tls';
 import type { Phase } from '../types.ts';
+import { readFirst } from './read-first.ts';
 import { ReplyParser } from './replies.ts';
 import { DEFAULT_TIMEOUTS, Deadline, SYSTEM_CLOCK } from './timeouts.ts';
 import type { Clock, CloseInfo, Reply, Timeouts } from './types.ts';
@@ -236,6 +237,7 @@ export class Channel {
 
   #opened(socket: net.Socket, event: 'connect' | 'secureConnect', wait: Wait): Promise<LostInfo | undefined> {
     this.#socket = socket;
+    readFirst(socket);
     this.#deadlineFor(wait);
     return new Promise((resolve) => {
       // Everything that can go wrong while opening passes through close.
