@@ -468,3 +468,92 @@ export const routes = sqliteTable('routes', {
   createdAt: createdAt(),
   updatedAt: updatedAt(),
 });
+
+// ---- webhooks (folds over the ledger: see webhooks/sender.ts)
+
+/** Which events a webhook wants; kept with each delivery, so that it is rebuilt as it was. */
+interface WebhookFilter {
+  /** event types of webhooks/events.ts */
+  events: string[];
+  mail: 'all' | 'campaigns' | 'transactional';
+}
+
+export const webhooks = sqliteTable('webhooks', {
+  id: id(),
+  name: text('name').notNull(),
+  url: text('url').notNull(),
+  filter: text('filter', { mode: 'json' }).$type<WebhookFilter>().notNull(),
+  /** events in one request at most */
+  batchSize: integer('batch_size').notNull(),
+  /** null: enabled; `gone`: it answered 410; `failing`: three days long nothing was taken */
+  disabled: text('disabled', { enum: ['person', 'gone', 'failing'] }),
+  disabledAt: integer('disabled_at'),
+  /** `whsec_` and base64: it signs, so it is kept as it is; never leaves by the API after it was made */
+  secret: text('secret').notNull(),
+  secretAt: integer('secret_at').notNull(),
+  /** signs as well until then, so that the receiver has time to change over */
+  previousSecret: text('previous_secret'),
+  previousUntil: integer('previous_until'),
+  /** what has been put into deliveries: ledger rows and `webhook_outbox` rows up to these ids */
+  ledgerId: integer('ledger_id').notNull(),
+  outboxId: integer('outbox_id').notNull(),
+  /** since when nothing has been taken, null while all is well */
+  failingSince: integer('failing_since'),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
+
+/** Requests to webhooks: a range of events each, from which the body is built whenever it is needed. */
+export const webhookDeliveries = sqliteTable(
+  'webhook_deliveries',
+  {
+    id: id(),
+    webhookId: integer('webhook_id')
+      .notNull()
+      .references(() => webhooks.id, { onDelete: 'cascade' }),
+    /** the header `webhook-id`, the same in every attempt */
+    messageId: text('message_id').notNull(),
+    /** `events` are the webhook's own sequence, one at a time; a `test` or a `replay` is tried once, beside it */
+    kind: text('kind', { enum: ['events', 'test', 'replay'] }).notNull(),
+    /** `skipped`: somebody moved the webhook on or back before it was taken */
+    state: text('state', { enum: ['waiting', 'delivered', 'failed', 'skipped'] })
+      .notNull()
+      .default('waiting'),
+    filter: text('filter', { mode: 'json' }).$type<WebhookFilter>().notNull(),
+    /** exclusive / inclusive */
+    ledgerFrom: integer('ledger_from').notNull(),
+    ledgerThrough: integer('ledger_through').notNull(),
+    outboxFrom: integer('outbox_from').notNull(),
+    outboxThrough: integer('outbox_through').notNull(),
+    events: integer('events').notNull(),
+    attempts: integer('attempts').notNull().default(0),
+    createdAt: integer('created_at').notNull(),
+    nextAt: integer('next_at'),
+    // the last attempt
+    attemptedAt: integer('attempted_at'),
+    /** HTTP status, 0: none came, and `error` says why */
+    status: integer('status').notNull().default(0),
+    error: text('error').notNull().default(''),
+    ms: integer('ms').notNull().default(0),
+    /** the beginning of the answer's body */
+    response: text('response').notNull().default(''),
+  },
+  (t) => [
+    index('webhook_deliveries_webhook').on(t.webhookId, t.id),
+    index('webhook_deliveries_waiting').on(t.webhookId, t.kind).where(sql`state = 'waiting'`),
+  ],
+);
+
+/**
+ * Events that are not in the ledger: the ends of campaigns. Written by a trigger on `campaigns` (migration 0008), in the
+ * same transaction as the state, whoever sets it: a migration that rebuilds `campaigns` must keep it.
+ */
+export const webhookOutbox = sqliteTable('webhook_outbox', {
+  id: id(),
+  at: integer('at').notNull(),
+  type: text('type').notNull(),
+  campaignId: integer('campaign_id').notNull(),
+  /** comes after all ledger rows up to this one: how far the campaigns' fold had read */
+  ledgerId: integer('ledger_id').notNull(),
+  detail: text('detail', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+});
