@@ -31,6 +31,16 @@ export interface ContentSource {
   attachments?: ContentAttachment[] | undefined;
 }
 
+/** A mail that another program made, sent as it is: see message/raw/compile-raw.ts. */
+export interface RawSource {
+  /** base64 of the message as it followed DATA */
+  raw: string;
+  /** of its From field: whose domain it is sent for; the name is not used */
+  from: ContentSource['from'];
+  /** of its first HTML part */
+  track: ContentSource['track'];
+}
+
 export interface ContentAttachment {
   filename: string;
   contentType: string;
@@ -117,7 +127,7 @@ export interface JobInput {
   /** the caller's own name for it, unique: `campaign:12`, `test:…`; creating it twice answers the first one's id */
   ref: string;
   class: DeliveryClass;
-  content: ContentSource;
+  content: ContentSource | RawSource;
   /** IP pool; absent: the sending domain's, else the class's, else the system chooses the address */
   poolId?: number | undefined;
 }

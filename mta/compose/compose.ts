@@ -1,6 +1,7 @@
-import { type CompileResult, compileContent } from '../message/compile.ts';
+import { type CompiledContent, compileContent } from '../message/compile.ts';
 import { createDkimSigner, type DkimSigner } from '../message/dkim.ts';
 import { ByteWriter } from '../message/encode.ts';
+import { compileRaw } from '../message/raw/compile-raw.ts';
 import {
   ContentRenderError,
   type RenderContext,
@@ -9,7 +10,7 @@ import {
   renderMessage,
   writeSigned,
 } from '../message/render.ts';
-import type { ContentSource } from '../types.ts';
+import type { ContentSource, RawSource } from '../types.ts';
 import type { ComposeSettings, JobContent } from './protocol.ts';
 import { UnfitContent } from './unfit.ts';
 
@@ -26,7 +27,8 @@ export interface Unsigned {
 
 interface PreparedJob {
   class: JobContent['class'];
-  compiled: CompileResult;
+  /** or why it cannot be sent */
+  compiled: CompiledContent | string;
   /** made at the first mail after the job or the settings came */
   bound: { context: RenderContext; signer: DkimSigner | undefined } | undefined;
 }
@@ -50,7 +52,7 @@ export class Composing {
   }
 
   add(job: JobContent): void {
-    const compiled = compileContent(JSON.parse(job.content) as ContentSource);
+    const compiled = compile(JSON.parse(job.content) as ContentSource | RawSource);
     this.#jobs.set(job.id, { class: job.class, compiled, bound: undefined });
   }
 
@@ -66,13 +68,12 @@ export class Composing {
     const job = this.#jobs.get(jobId);
     if (!job) throw new Error(`job ${jobId} has no content here`);
     const { compiled } = job;
-    if (!compiled.ok)
-      throw new UnfitContent(compiled.errors.map((error) => `${error.field}: ${error.message}`).join('; '));
-    job.bound ??= this.#bind(jobId, job.class, compiled.content.fields.fromDomain);
+    if (typeof compiled === 'string') throw new UnfitContent(compiled);
+    job.bound ??= this.#bind(jobId, job.class, compiled.fields.fromDomain);
     const { context, signer } = job.bound;
     const start = this.#bodies.length;
     try {
-      return { rendered: renderMessage(compiled.content, context, row, this.#bodies), signer };
+      return { rendered: renderMessage(compiled, context, row, this.#bodies), signer };
     } catch (error) {
       this.#bodies.length = start;
       throw error instanceof ContentRenderError ? new UnfitContent(error.message) : error;
@@ -109,4 +110,14 @@ export class Composing {
       signer,
     };
   }
+}
+
+function compile(source: ContentSource | RawSource): CompiledContent | string {
+  if ('raw' in source) {
+    const result = compileRaw(Buffer.from(source.raw, 'base64'), { track: source.track });
+    return result.ok ? result.mail.content : result.problem.message;
+  }
+  const result = compileContent(source);
+  if (result.ok) return result.content;
+  return result.errors.map((error) => `${error.field}: ${error.message}`).join('; ');
 }

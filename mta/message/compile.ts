@@ -39,6 +39,8 @@ export interface CompiledContent {
   list: boolean;
   /** first part of Feedback-ID */
   feedbackId: string | undefined;
+  /** the body comes out of our encoders, which write its relaxed canonical form (encode.ts) */
+  canonical: boolean;
 }
 
 /** A text that differs by recipient. */
@@ -101,6 +103,7 @@ export function compileContent(source: ContentSource): CompileResult {
       head: planHead(fixed.fields, `${layout.fields}\r\n`, list),
       list,
       feedbackId: source.feedbackId?.replace(/[^A-Za-z0-9_.-]+/g, '-'),
+      canonical: true,
     },
   };
 }

@@ -36,6 +36,11 @@ export function planHead(fixed: FixedFields, mimeFields: string, list: boolean):
       ? `List-Unsubscribe: ${values.listUnsubscribe}\r\n${fixed.list}Feedback-ID: ${values.feedbackId}\r\n`
       : '') +
     `${fixed.custom}${mimeFields}`;
+  return planFields(fields);
+}
+
+/** The plan of whatever `fields` writes. */
+export function planFields(fields: HeadPlan['fields']): HeadPlan {
   // A sample with marks in place of the values says what is signed, in which order. No value holds a NUL.
   const marks = Object.fromEntries(NAMES.map((name, i) => [name, `\0${i}\0`])) as Record<
     (typeof NAMES)[number],

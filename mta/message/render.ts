@@ -128,7 +128,7 @@ export function renderMessage(
     headers: head.fields(values),
     signed: { names: head.signedNames, input: head.signedInput(values) },
     body,
-    canonicalBody: !endsWithEmptyLine(body),
+    canonicalBody: content.canonical && !endsWithEmptyLine(body),
   };
 }
 

@@ -46,6 +46,13 @@ export interface ControlInput {
   until?: number | undefined;
 }
 
+/** One job with all its recipients. */
+export interface Submitted {
+  jobId: number;
+  /** in the order of the rows; empty when this ref was submitted before */
+  deliveryIds: number[];
+}
+
 export interface Spool {
   /** Idempotent by `ref`: the same ref answers the first job's id. Durable when it returns. */
   createJob(input: JobInput): number;
@@ -54,6 +61,11 @@ export interface Spool {
    * adds nothing, so a caller that crashed simply goes on from `job(id).cursor`. Atomic and durable (synchronous=FULL).
    */
   enqueue(jobId: number, chunk: { from: number; to: number; rows: EnqueueRow[] }): boolean;
+  /**
+   * A whole job at once, as for one message: made, enqueued and sealed in one durable transaction (within `together` in its). Idempotent
+   * by `ref`. `at`: epoch ms before which it does not leave, default now.
+   */
+  submit(input: JobInput, rows: EnqueueRow[], at?: number): Submitted;
   /** No more chunks will come: the job is done when settled = enqueued. */
   seal(jobId: number): void;
   /** cancelled is final. The MTA must be told by `{type:'job'}`. */

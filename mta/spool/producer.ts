@@ -10,7 +10,7 @@ import type {
   LedgerEvent,
   LedgerRow,
 } from '../types.ts';
-import type { LedgerFilter, Spool } from './api.ts';
+import type { LedgerFilter, Spool, Submitted } from './api.ts';
 import { eventRow, LedgerReader, ledgerWriter } from './ledger.ts';
 import { createOrders } from './orders.ts';
 import { createQueueLines } from './queue-lines.ts';
@@ -83,31 +83,53 @@ export function createSpool(db: Database): Spool {
   const reader = new LedgerReader(db);
   const write = ledgerWriter(db);
 
+  function addJob(input: JobInput): number {
+    insertJob.run(input.ref, input.class, JSON.stringify(input.content), Date.now(), input.poolId ?? null);
+    return job(jobByRef.get(input.ref))!.id;
+  }
+
   function job(row: unknown): JobProgress | undefined {
     if (!row) return undefined;
     const found = row as Omit<JobProgress, 'sealed'> & { sealed: number };
     return { ...found, sealed: found.sealed === 1 };
   }
 
+  /** `at`: epoch ms of the first attempt, from which on it may wait for its delivery */
+  function add(jobId: number, to: number, rows: readonly PreparedRow[], at: number): number[] {
+    const seq = nextSeq.get() as number;
+    const buckets = new Map<string, { id: number; rows: number }>();
+    const ids: number[] = [];
+    for (const { domain, merge, row } of rows) {
+      let bucket = buckets.get(domain);
+      if (bucket === undefined) {
+        bucket = { id: bucketOf.get(jobId, domain, seq, Date.now()) as number, rows: 0 };
+        buckets.set(domain, bucket);
+      }
+      bucket.rows += 1;
+      const { subscriberId, listId, address } = row;
+      const inserted = insertQueue.run(bucket.id, at, at, subscriberId, listId, address, merge);
+      ids.push(inserted.lastInsertRowid as number);
+    }
+    for (const bucket of buckets.values()) addQueued.run(bucket.rows, bucket.id);
+    advance.run(to, rows.length, jobId);
+    return ids;
+  }
+
   const enqueue = db.transaction((jobId: number, from: number, to: number, rows: PreparedRow[]): boolean => {
     const found = job(jobById.get(jobId));
     if (!found) throw new Error(`enqueue: there is no job ${jobId}`);
     if (found.cursor !== from || found.state === 'cancelled' || found.sealed) return false;
-    const seq = nextSeq.get() as number;
-    const now = Date.now();
-    const buckets = new Map<string, { id: number; rows: number }>();
-    for (const { domain, merge, row } of rows) {
-      let bucket = buckets.get(domain);
-      if (bucket === undefined) {
-        bucket = { id: bucketOf.get(jobId, domain, seq, now) as number, rows: 0 };
-        buckets.set(domain, bucket);
-      }
-      bucket.rows += 1;
-      insertQueue.run(bucket.id, now, now, row.subscriberId, row.listId, row.address, merge);
-    }
-    for (const bucket of buckets.values()) addQueued.run(bucket.rows, bucket.id);
-    advance.run(to, rows.length, jobId);
+    add(jobId, to, rows, Date.now());
     return true;
+  });
+
+  const submit = db.transaction((input: JobInput, rows: PreparedRow[], at: number): Submitted => {
+    const jobId = addJob(input);
+    // The same ref again: its rows are there already, and maybe gone.
+    if (job(jobById.get(jobId))!.sealed) return { jobId, deliveryIds: [] };
+    const deliveryIds = add(jobId, rows.length, rows, at);
+    sealJob.run(jobId);
+    return { jobId, deliveryIds };
   });
 
   const stop = db.transaction((address: string, listId: number, active: boolean, erased: boolean) => {
@@ -168,10 +190,8 @@ export function createSpool(db: Database): Spool {
   return {
     ...createOrders(db),
 
-    createJob(input: JobInput): number {
-      insertJob.run(input.ref, input.class, JSON.stringify(input.content), Date.now(), input.poolId ?? null);
-      return job(jobByRef.get(input.ref))!.id;
-    },
+    createJob: addJob,
+    submit: (input, rows, at = Date.now()) => submit.immediate(input, rows.map(prepare), at),
     enqueue: (jobId, chunk) => enqueue.immediate(jobId, chunk.from, chunk.to, chunk.rows.map(prepare)),
     seal: (jobId) => void sealJob.run(jobId),
     setJobState: (jobId: number, state: JobState) => changeState.immediate(jobId, state),
