@@ -82,20 +82,34 @@ export class ClientSession implements Session {
     this.#channel.close(error);
   }
 
-  /** Called by a transaction: it gives no more commands. `half`: MAIL was accepted and no dot will follow. */
-  commandsDone(half: boolean): void {
+  /** Called by a transaction: it has written its message, and what is written now shares the system call. */
+  written(): void {
     this.#current = undefined;
-    if (half) this.#needsReset = true;
     // The outcome may have been known before, and QUIT asked for since.
     if (this.#quitting) this.#leaveWhenIdle();
     else if (this.canSend) this.onReady?.();
+  }
+
+  /** Called by a transaction: it was refused and gives no more commands. `half`: MAIL was accepted and no dot will follow. */
+  givenUp(half: boolean): void {
+    this.#current = undefined;
+    if (half) this.#needsReset = true;
+    if (this.#quitting) this.#leaveWhenIdle();
+    else this.#readySoon();
   }
 
   /** Called by a transaction: its outcome is known. */
   settled(): void {
     this.inFlight -= 1;
     if (this.#quitting) this.#leaveWhenIdle();
-    else if (!this.#pipelining && this.canSend) this.onReady?.();
+    else if (!this.#pipelining) this.#readySoon();
+  }
+
+  /** Once the outcome is heard: it may be a reason to send nothing more now. */
+  #readySoon(): void {
+    queueMicrotask(() => {
+      if (this.canSend) this.onReady?.();
+    });
   }
 
   #leaveWhenIdle(): void {
@@ -173,7 +187,7 @@ class Transaction implements ReplyOwner {
         else {
           // The refusal of DATA is an echo when the recipient was refused before.
           this.#settleRefused('data', reply);
-          this.#session.commandsDone(this.#mailAccepted);
+          this.#session.givenUp(this.#mailAccepted);
         }
         return;
       case 'dot':
@@ -215,15 +229,13 @@ class Transaction implements ReplyOwner {
       return;
     }
     this.#settleRefused(phase, reply);
-    if (!this.#pipelining) this.#session.commandsDone(this.#mailAccepted);
+    if (!this.#pipelining) this.#session.givenUp(this.#mailAccepted);
   }
 
   #writeMessage(): void {
     if (this.#resolve === undefined) {
       // No recipient, yet DATA was taken (RFC 2920 §3.1): an empty message ends it, whatever the server says to that.
-      this.#channel.writeMessage(NOTHING, END_OF_DATA_AFTER_CRLF, this, () =>
-        this.#session.commandsDone(false),
-      );
+      this.#channel.writeMessage(NOTHING, END_OF_DATA_AFTER_CRLF, this, () => this.#session.written());
       return;
     }
     const message = dotStuff(this.#message);
@@ -231,7 +243,7 @@ class Transaction implements ReplyOwner {
     this.#message = NOTHING;
     this.#channel.writeMessage(message, endOfData(message), this, () => {
       this.#dotWritten = true;
-      this.#session.commandsDone(false);
+      this.#session.written();
     });
   }
 
