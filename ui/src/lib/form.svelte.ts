@@ -51,6 +51,10 @@ export class Form<T extends object> {
   get restored() {
     return this.#restored;
   }
+  /** what is typed survives a closed dialog */
+  get keepsDraft() {
+    return this.#options.draft !== undefined;
+  }
   get dirty() {
     return JSON.stringify(this.values) !== this.#initial;
   }
@@ -66,6 +70,11 @@ export class Form<T extends object> {
     this.#errors = {};
     this.#general = '';
     this.forget();
+  }
+
+  /** Back to what was there before anything was typed. */
+  revert(): void {
+    this.reset(JSON.parse(this.#initial) as T);
   }
 
   /** True when `send` succeeded. */
