@@ -367,6 +367,63 @@ export const foldCursors = sqliteTable('fold_cursors', {
   ledgerId: integer('ledger_id').notNull(),
 });
 
+// ---- transactional messages
+
+/** A reusable start for messages: everything marked Liquid may use the message's variables. */
+export const templates = sqliteTable('templates', {
+  id: id(),
+  name: text('name').notNull().unique(),
+  subject: text('subject').notNull(),
+  html: text('html').notNull().default(''),
+  text: text('text').notNull().default(''),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
+
+/**
+ * What was accepted by API or SMTP. What became of it is in the ledger, under the job `message:ID`; its content in the spool.
+ * A row is written before its job: one without a job was never answered for (see messages/accept.ts).
+ */
+export const messages = sqliteTable(
+  'messages',
+  {
+    id: id(),
+    via: text('via', { enum: ['api', 'smtp'] }).notNull(),
+    actorKind: text('actor_kind', { enum: ['user', 'key', 'network'] }).notNull(),
+    actorId: integer('actor_id'),
+    fromName: text('from_name').notNull(),
+    fromAddress: text('from_address').notNull(),
+    subject: text('subject').notNull(),
+    tags: text('tags', { mode: 'json' }).$type<string[]>().notNull().default([]),
+    templateId: integer('template_id').references(() => templates.id, { onDelete: 'set null' }),
+    /** by index, where clicks lead; empty when they are not counted */
+    links: text('links', { mode: 'json' }).$type<string[]>().notNull().default([]),
+    /** epoch ms before which it does not leave; null: at once */
+    sendAt: integer('send_at'),
+    cancelledAt: integer('cancelled_at'),
+    createdAt: createdAt(),
+  },
+  (t) => [index('messages_actor').on(t.actorKind, t.actorId)],
+);
+
+export const messageRecipients = sqliteTable(
+  'message_recipients',
+  {
+    messageId: integer('message_id')
+      .notNull()
+      .references(() => messages.id, { onDelete: 'cascade' }),
+    position: integer('position').notNull(),
+    /** as typed; '' once the person was erased */
+    address: text('address').notNull(),
+    /** normalised, for search; '' once the person was erased */
+    addressKey: text('address_key').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.messageId, t.position] }),
+    index('message_recipients_key').on(t.addressKey, t.messageId),
+  ],
+);
+
 // ---- delivery settings (published to the MTA)
 
 /** An EHLO name and a warm-up belong to the address, in whatever pools it is: see `ip_sources`. */
