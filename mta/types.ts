@@ -437,7 +437,7 @@ export interface Throttle {
   kind: 'suspend' | 'rate' | 'connections' | 'sending-domain';
   /** source address, '' when the system chooses it; for `sending-domain` '' */
   source: string;
-  /** the site's key; for `sending-domain` '' */
+  /** the site's key; '': all the provider's sites of the source together, where it counts by source; for `sending-domain` '' */
   site: string;
   provider: string;
   /** only of kind `sending-domain`: mail from it to the provider waits */

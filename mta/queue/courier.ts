@@ -18,6 +18,8 @@ export interface Taken {
   /** whose mail it was when it was taken */
   readonly group: Group;
   readonly lane: Lane;
+  /** of the lane when it was taken */
+  readonly pace: number;
   mail: Mail | undefined;
 }
 
@@ -67,8 +69,8 @@ export class Courier {
   readonly #domain: string;
   #session: Session | undefined;
   #host: HostTarget | undefined;
-  /** shared with other lanes; it is counted there */
-  cap: Cap | undefined;
+  /** limits that lanes share; it is counted there */
+  caps: readonly Cap[] = [];
   /** opened in a slot that bulk mail must not take */
   forUrgent = false;
   /** the relay that the host is */

@@ -5,7 +5,7 @@ import type { Profile } from '../shaping/profiles.ts';
 import { quietUntil } from '../shaping/quiet.ts';
 import type { LaneThrottle } from '../shaping/throttles.ts';
 import type { WaitReason } from '../types.ts';
-import type { Cap } from './cap.ts';
+import { type Brake, type Cap, endSurplus } from './cap.ts';
 import * as concurrency from './concurrency.ts';
 import type { Courier } from './courier.ts';
 import { BULK } from './group.ts';
@@ -23,6 +23,8 @@ const CONNECT_PAUSE = 10_000;
 /** ms of pause after the first connection that was of no use; doubles with each that follows */
 const FRUITLESS_PAUSE = 1000;
 const FRUITLESS_PAUSE_MAX = 300_000;
+/** ms to the next mail for which no connection is opened before */
+const LONG_WAIT = 1000;
 const MINUTE = 60_000;
 
 /** An address that mail leaves by; one object for all lanes. */
@@ -37,6 +39,13 @@ export interface LaneSource {
   readonly throughput: Throughput;
 }
 
+/** What holds for a lane beside its site's own limits. */
+export interface LaneLimits {
+  cap: Cap | undefined;
+  brake: Brake | undefined;
+  warming: WarmUpCounter | undefined;
+}
+
 /**
  * A site over one source: what limits hold for. Waits are measured with the monotonic clock, so that setting the system's clock neither
  * stalls a lane nor floods a site.
@@ -49,6 +58,8 @@ export class Lane {
   #stats: LaneStats | undefined;
   /** over the provider's sites, or the route's sources */
   cap: Cap | undefined;
+  /** over the provider's sites at this source: what its replies have brought about for all of them; undefined for a route */
+  brake: Brake | undefined;
   /** a new source's daily cap at this provider */
   warming: WarmUpCounter | undefined;
   /** mails taken and not yet settled or given back */
@@ -56,6 +67,8 @@ export class Lane {
   /** what the servers' replies have brought about, while it holds */
   #throttle: LaneThrottle | undefined;
   #suspended = false;
+  /** grows whenever replies have made it slower: mail that was taken before waits for the new rate */
+  pace = 0;
   /** how many connections it may have now; a fraction grows to the next whole one */
   allowed = concurrency.START;
   /** connections fail, so nothing is tried until then but one probe after it */
@@ -73,18 +86,14 @@ export class Lane {
   #quietChecked = 0;
   #quietUntil: number | null = null;
 
-  constructor(
-    site: Site,
-    source: LaneSource,
-    more: { cap?: Cap | undefined; warming?: WarmUpCounter | undefined; before?: Lane | undefined },
-  ) {
+  constructor(site: Site, source: LaneSource, more: LaneLimits & { before?: Lane | undefined }) {
     this.site = site;
     this.source = source;
     const { before } = more;
     this.#stats = before ? before.#stats : undefined;
     this.#rate = before ? before.#rate : new RateLimit(undefined, 1000);
     this.#connects = before ? before.#connects : new RateLimit(undefined, MINUTE);
-    this.follow(more.cap, more.warming);
+    this.follow(more);
     if (!before) return;
     // What was learnt about the servers is still true.
     if (before.couriers.size > 0) this.#before = before;
@@ -106,8 +115,9 @@ export class Lane {
   }
 
   /** The site's limits are new. */
-  follow(cap: Cap | undefined, warming: WarmUpCounter | undefined): void {
+  follow({ cap, brake, warming }: LaneLimits): void {
     this.cap = cap;
+    this.brake = brake;
     // What is on its way comes back to the new count.
     if (this.warming) this.warming.carrying -= this.carrying;
     if (warming) warming.carrying += this.carrying;
@@ -135,9 +145,10 @@ export class Lane {
   /** ms until a mail may leave, Infinity: nobody knows, 0: now. Told to every courier that asks for work, so it must be cheap. */
   mailWait(now: number): number {
     if (!this.mayCarry || this.warming?.full) return Number.POSITIVE_INFINITY;
-    const { cap } = this;
+    const { cap, brake } = this;
     let wait = this.#rate.wait(now);
     if (cap) wait = Math.max(wait, cap.rate.wait(now));
+    if (brake) wait = Math.max(wait, brake.rate.wait(now));
     if (this.#slow) wait = Math.max(wait, this.#slow.wait(now));
     return wait;
   }
@@ -150,6 +161,7 @@ export class Lane {
   countMail(now: number): void {
     this.#rate.take(now);
     this.cap?.rate.take(now);
+    this.brake?.rate.take(now);
     this.#slow?.take(now);
     this.carrying += 1;
     if (this.warming) this.warming.carrying += 1;
@@ -186,22 +198,22 @@ export class Lane {
 
   /** Something has changed: undefined when nothing holds. `wall`: epoch ms. */
   throttled(throttle: LaneThrottle | undefined, wall: number): void {
+    const before = this.#throttle?.perMinute ?? Number.POSITIVE_INFINITY;
+    const now = performance.now();
     this.#throttle = throttle;
     this.#suspended = throttle !== undefined && throttle.suspendedUntil > wall;
     if (throttle?.perMinute === undefined) this.#slow = undefined;
-    else if (this.#slow) this.#slow.set(throttle.perMinute, MINUTE);
-    else this.#slow = new RateLimit(throttle.perMinute, MINUTE);
-    if (throttle?.connections !== undefined) this.#endSurplus();
-  }
-
-  /** Fewer connections were asked for: those beyond end after what they have in flight, first those that do least. */
-  #endSurplus(): void {
-    const busyness = (courier: Courier): number => (courier.opening ? 0 : courier.idle ? 1 : 2);
-    const staying = [...this.couriers].filter(({ stopping }) => !stopping);
-    const surplus = staying.length - this.connectionsLimit;
-    if (surplus <= 0) return;
-    staying.sort((a, b) => busyness(a) - busyness(b));
-    for (const courier of staying.slice(0, surplus)) courier.stop();
+    else {
+      if (throttle.perMinute < before) this.pace += 1;
+      if (this.#slow) this.#slow.set(throttle.perMinute, MINUTE);
+      else {
+        this.#slow = new RateLimit(throttle.perMinute, MINUTE);
+        // The mail whose reply began it was the first one.
+        this.#slow.take(now);
+      }
+    }
+    if (throttle?.connections !== undefined) endSurplus(this.couriers, this.connectionsLimit);
+    this.brake?.hold(throttle?.together.perMinute, throttle?.together.connections, now);
   }
 
   // ---- connections
@@ -234,8 +246,9 @@ export class Lane {
   #held(urgent: boolean, now: number, wall: number): WaitReason | undefined {
     if (this.warming?.full) return 'warm-up';
     if (!urgent && this.quietUntil(wall) !== null) return 'quiet-minutes';
-    // Another connection would only wait, too.
-    if (this.couriers.size > 0 && this.mailWait(now) > 0) return this.rateReason(now);
+    // Another connection would only wait, too; and one that is all alone would soon end again, as it has nothing to do.
+    const wait = this.mailWait(now);
+    if (wait > (this.couriers.size > 0 ? 0 : LONG_WAIT)) return this.rateReason(now);
     return undefined;
   }
 
@@ -253,18 +266,15 @@ export class Lane {
     const limit = this.connectionsLimit;
     const slots = concurrency.slots(this.allowed, limit);
     if (used >= (urgent ? slots.urgent : slots.bulk)) return this.limitReason(urgent) ?? 'connection-limit';
-    const { cap } = this;
-    if (cap) {
-      const free = cap.connections - cap.couriers.size;
-      if (free <= 0) return cap.reason;
-      if (free === 1 && !urgent && cap.connections >= 2) return 'reserved';
-    }
+    const shared = this.cap?.block(urgent) ?? this.brake?.block(urgent);
+    if (shared) return shared;
     if (this.#connects.wait(now) > 0) return 'connect-rate';
     return this.site.relays?.block(urgent, now);
   }
 
   rateReason(now: number): WaitReason {
-    if (this.#slow && this.#slow.wait(now) > 0) return 'slowed';
+    const { brake } = this;
+    if ((this.#slow && this.#slow.wait(now) > 0) || (brake && brake.rate.wait(now) > 0)) return 'slowed';
     return this.cap && this.cap.rate.wait(now) > this.#rate.wait(now) ? 'provider-limit' : 'rate-limit';
   }
 
@@ -286,12 +296,23 @@ export class Lane {
 
   /** More connections than bulk mail may have: the one that was opened for urgent mail is kept for it. */
   get beyondBulk(): boolean {
-    const { cap } = this;
     return (
       this.couriers.size > concurrency.slots(this.allowed, this.connectionsLimit).bulk ||
-      (cap !== undefined && cap.connections >= 2 && cap.couriers.size >= cap.connections) ||
+      this.cap?.beyondBulk === true ||
+      this.brake?.beyondBulk === true ||
       this.site.relays?.beyondBulk === true
     );
+  }
+
+  /** Limits that its connections count for. */
+  get caps(): Cap[] {
+    return [this.cap, this.brake].filter((each) => each !== undefined);
+  }
+
+  /** Connections that take what it could have. */
+  get rivals(): ReadonlySet<Courier> {
+    const { cap, brake } = this;
+    return cap?.couriers ?? (brake?.limitsConnections ? brake.couriers : this.couriers);
   }
 
   countConnect(now: number): void {

@@ -1,11 +1,11 @@
 import type { Route } from '../types.ts';
 import type { Bucket } from './bucket.ts';
-import { Cap } from './cap.ts';
+import { Brake, Cap } from './cap.ts';
 import { Courier, type CourierOwner } from './courier.ts';
 import type { SiteSpec } from './destinations.ts';
 import type { Gate } from './gate.ts';
 import type { Group } from './group.ts';
-import type { Lane, LaneSource } from './lane.ts';
+import type { Lane, LaneLimits, LaneSource } from './lane.ts';
 import type { RelayState } from './relay-state.ts';
 import { Relays, type RouteRelays } from './relays.ts';
 import { Rounds } from './rounds.ts';
@@ -27,6 +27,8 @@ export class Outlets implements SiteWorld {
   /** sites of before the settings changed: the new ones take over what they have learnt */
   #before = new Map<string, Site>();
   readonly #caps = new Map<string, Cap>();
+  /** by source and provider */
+  readonly #brakes = new Map<string, Brake>();
   /** sites that may have work; those without are found out at the next tick */
   readonly #working = new Set<Site>();
   readonly #rounds = new Rounds(this.#working);
@@ -174,8 +176,8 @@ export class Outlets implements SiteWorld {
     lane.countConnect(now);
     const courier = new Courier(lane.line(group.tls), group.sample, this.#owner);
     lane.couriers.add(courier);
-    courier.cap = lane.cap;
-    lane.cap?.couriers.add(courier);
+    courier.caps = lane.caps;
+    for (const cap of courier.caps) cap.couriers.add(courier);
     courier.forUrgent = lane.beyondBulk;
     this.couriers.add(courier);
     void courier.start();
@@ -184,11 +186,14 @@ export class Outlets implements SiteWorld {
   /** An idle connection that cannot carry the group's mail gives up its slot when the group has none. */
   #makeRoom(group: Group): void {
     // One that it has may be kept for urgent mail: the site is told of a free slot in any case.
-    for (const { lane } of group.shares) lane.cap?.waiting.add(group.site);
+    for (const { lane } of group.shares) {
+      lane.cap?.waiting.add(group.site);
+      if (lane.brake?.limitsConnections) lane.brake.waiting.add(group.site);
+    }
     for (const { lane } of group.shares)
       for (const courier of lane.couriers) if (courier.line.tls.key === group.tls.key) return;
     for (const { lane } of group.shares) {
-      for (const courier of lane.cap?.couriers ?? lane.couriers)
+      for (const courier of lane.rivals)
         if (courier.idle) {
           courier.stop();
           return;
@@ -198,10 +203,10 @@ export class Outlets implements SiteWorld {
 
   /** The connection is gone. */
   ended(courier: Courier): void {
-    const { lane, cap } = courier;
+    const { lane } = courier;
     this.couriers.delete(courier);
     lane.couriers.delete(courier);
-    if (cap) {
+    for (const cap of courier.caps) {
       cap.couriers.delete(courier);
       for (const site of cap.waiting) this.pumpSoon(site);
       cap.waiting.clear();
@@ -218,7 +223,20 @@ export class Outlets implements SiteWorld {
 
   // ---- what sites ask for (SiteWorld)
 
-  cap(spec: SiteSpec): Cap | undefined {
+  limits(source: LaneSource, spec: SiteSpec): LaneLimits {
+    const { profile } = spec;
+    const cap = this.#capOf(spec);
+    if (!profile) return { cap, brake: undefined, warming: undefined };
+    const key = `${source.address} ${profile.provider}`;
+    let brake = this.#brakes.get(key);
+    if (!brake) {
+      brake = new Brake();
+      this.#brakes.set(key, brake);
+    }
+    return { cap, brake, warming: this.#shaping.warming(source.address, profile.provider) };
+  }
+
+  #capOf(spec: SiteSpec): Cap | undefined {
     const { profile } = spec;
     if (profile) {
       if (!profile.providerWide) return undefined;
@@ -240,10 +258,6 @@ export class Outlets implements SiteWorld {
     }
     cap.set(connections, rate);
     return cap;
-  }
-
-  warming(source: LaneSource, { profile }: SiteSpec): ReturnType<Shaping['warming']> {
-    return profile && this.#shaping.warming(source.address, profile.provider);
   }
 
   throttle(lane: Lane): void {

@@ -7,7 +7,7 @@ import {
   type ShapingVerdict,
 } from '../shaping/back-off.ts';
 import type { Profile } from '../shaping/profiles.ts';
-import { Throttles } from '../shaping/throttles.ts';
+import { holdsFor, type LaneName, Throttles } from '../shaping/throttles.ts';
 import type { ThrottleStore } from '../spool/throttles.ts';
 import type { WarmUpStore } from '../spool/warm-ups.ts';
 import type { DeliverySettings, Throttle } from '../types.ts';
@@ -51,7 +51,7 @@ export class Shaping {
   /** The server has lifted a back-off or reset a warm-up. */
   reload(): void {
     const lifted = this.throttles.load(this.#throttleStore.load(Date.now()));
-    for (const { source, site } of lifted) this.#backOffs.get(`${source} ${site}`)?.backOff.forget();
+    for (const throttle of lifted) this.#backOffs.get(keyOf(throttle))?.backOff.forget();
     this.warmUps.load(this.#warmUpStore.load());
     this.#refreshAll(lifted);
   }
@@ -70,8 +70,9 @@ export class Shaping {
 
   /** Forgets what was counted for lanes that are gone. */
   tidy(): void {
-    const lanes = new Set(Array.from(this.#owner.lanes(), nameOf));
-    for (const key of this.#backOffs.keys()) if (!lanes.has(key)) this.#backOffs.delete(key);
+    const counted = new Set<string>();
+    for (const lane of this.#owner.lanes()) if (lane.profile) counted.add(keyOf(countedAs(lane)));
+    for (const key of this.#backOffs.keys()) if (!counted.has(key)) this.#backOffs.delete(key);
   }
 
   warming(source: string, provider: string): WarmUpCounter | undefined {
@@ -95,12 +96,12 @@ export class Shaping {
   /** Tells the lane what holds for it. */
   refresh(lane: Lane): void {
     const now = Date.now();
-    const throttle = lane.profile && this.throttles.lane(lane.source.address, lane.site.spec.key, now);
+    const throttle = lane.profile && this.throttles.lane(nameOf(lane), now);
     lane.throttled(throttle?.causes.length ? throttle : undefined, now);
   }
 
   #backOff(lane: Lane): BackOff {
-    const key = nameOf(lane);
+    const key = keyOf(countedAs(lane));
     const profile = lane.profile!;
     let known = this.#backOffs.get(key);
     if (!known) {
@@ -118,15 +119,13 @@ export class Shaping {
     for (const hit of hits) {
       const { type } = hit.action;
       if (type === 'reconnect' || type === 'recipient-only') atOnce = type;
-      const name = {
-        source: lane.source.address,
-        site: lane.site.spec.key,
-        provider: lane.profile!.provider,
-      };
       // What was lost without a mail of somebody's is nobody's doing.
       if (hit.action.type === 'pause-sending-domain' && sendingDomain === '') continue;
+      const name = countedAs(lane);
       const changed = this.throttles.apply(hit, name, sendingDomain);
-      if (changed.length > 0) this.refresh(lane);
+      if (changed.length === 0) continue;
+      if (name.site === '') for (const each of this.#lanesUnder(changed)) this.refresh(each);
+      else this.refresh(lane);
       if (changed.some(({ kind }) => kind === 'sending-domain')) this.#owner.sendingDomainChanged();
     }
     return atOnce;
@@ -134,14 +133,31 @@ export class Shaping {
 
   #refreshAll(changed: readonly Throttle[]): void {
     if (changed.length === 0) return;
-    const lanes = new Set(changed.map(({ source, site }) => `${source} ${site}`));
-    for (const lane of this.#owner.lanes())
-      if (lanes.has(nameOf(lane))) {
-        this.refresh(lane);
-        this.#owner.laneFree(lane);
-      }
+    for (const lane of this.#lanesUnder(changed)) {
+      this.refresh(lane);
+      this.#owner.laneFree(lane);
+    }
     if (changed.some(({ kind }) => kind === 'sending-domain')) this.#owner.sendingDomainChanged();
+  }
+
+  *#lanesUnder(throttles: readonly Throttle[]): Generator<Lane> {
+    for (const lane of this.#owner.lanes()) {
+      if (!lane.profile) continue;
+      const name = nameOf(lane);
+      if (throttles.some((throttle) => holdsFor(throttle, name))) yield lane;
+    }
   }
 }
 
-const nameOf = (lane: Lane): string => `${lane.source.address} ${lane.site.spec.key}`;
+const nameOf = ({ source, site, profile }: Lane): LaneName => ({
+  source: source.address,
+  site: site.spec.key,
+  provider: profile!.provider,
+});
+
+/** As which its replies count, and what a back-off of it holds for: a provider that counts by source does so over all its sites. */
+const countedAs = (lane: Lane): LaneName =>
+  lane.profile!.providerWide ? { ...nameOf(lane), site: '' } : nameOf(lane);
+
+const keyOf = ({ source, site, provider }: LaneName): string =>
+  site === '' ? `${source} all of ${provider}` : `${source} ${site}`;

@@ -1,11 +1,9 @@
 import { chooseSource } from '../routing/sources.ts';
 import type { TlsRequirement } from '../routing/tls-policy.ts';
-import type { WarmUpCounter } from '../routing/warm-up.ts';
 import type { Bucket } from './bucket.ts';
-import type { Cap } from './cap.ts';
 import type { SiteSpec } from './destinations.ts';
 import { Group } from './group.ts';
-import { Lane, type LaneSource } from './lane.ts';
+import { Lane, type LaneLimits, type LaneSource } from './lane.ts';
 import type { RouteRelays } from './relays.ts';
 import { Share } from './share.ts';
 
@@ -21,8 +19,7 @@ export interface Outlet {
 
 /** What a site needs of the world around it. */
 export interface SiteWorld {
-  cap(spec: SiteSpec): Cap | undefined;
-  warming(source: LaneSource, spec: SiteSpec): WarmUpCounter | undefined;
+  limits(source: LaneSource, spec: SiteSpec): LaneLimits;
   /** what holds for the lane by the servers' replies */
   throttle(lane: Lane): void;
   /** undefined: the route is gone */
@@ -58,7 +55,7 @@ export class Site {
     this.spec = spec;
     if (known === spec.profile?.provider) return;
     for (const lane of this.lanes) {
-      lane.follow(this.#world.cap(spec), this.#world.warming(lane.source, spec));
+      lane.follow(this.#world.limits(lane.source, spec));
       this.#world.throttle(lane);
     }
   }
@@ -84,8 +81,7 @@ export class Site {
     let lane = this.lane(source.address);
     if (!lane) {
       lane = new Lane(this, source, {
-        cap: this.#world.cap(this.spec),
-        warming: this.#world.warming(source, this.spec),
+        ...this.#world.limits(source, this.spec),
         before: this.#before?.lane(source.address),
       });
       this.lanes.push(lane);

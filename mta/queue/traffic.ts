@@ -76,7 +76,7 @@ export class Traffic implements CourierOwner {
       relay?.rate.take(now);
       const goesOn = line.count(group, now);
       if ((relay && relays?.count(relay, now)) || goesOn) outlets.pumpSoon(lane.site);
-      return { bucket, row, group, lane, mail: undefined };
+      return { bucket, row, group, lane, pace: lane.pace, mail: undefined };
     }
     outlets.pumpSoon(lane.site);
     return undefined;
@@ -120,7 +120,9 @@ export class Traffic implements CourierOwner {
       bucket.job.state !== 'active' ||
       bucket.hold !== undefined ||
       bucket.group !== group ||
-      !lane.mayCarry
+      !lane.mayCarry ||
+      // Servers have asked for fewer mails a minute since.
+      taken.pace !== lane.pace
     ) {
       this.giveBack(taken);
       return false;

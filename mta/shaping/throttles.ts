@@ -16,7 +16,7 @@ export interface ThrottleWriter {
 export interface LaneName {
   /** '' when the system chooses the address */
   source: string;
-  /** the site's key */
+  /** the site's key; '' for all the provider's sites of the source, where it counts over all of them */
   site: string;
   provider: string;
 }
@@ -28,11 +28,14 @@ export interface LaneThrottle {
   /** messages per minute, undefined: as the profile says */
   perMinute: number | undefined;
   connections: number | undefined;
+  /** what of it holds for all the provider's sites of the source together */
+  together: { perMinute: number | undefined; connections: number | undefined };
   /** the throttles behind it, for the status */
   causes: readonly Throttle[];
 }
 
-const FREE: LaneThrottle = { suspendedUntil: 0, perMinute: undefined, connections: undefined, causes: [] };
+const UNLIMITED = { perMinute: undefined, connections: undefined };
+const FREE: LaneThrottle = { suspendedUntil: 0, ...UNLIMITED, together: UNLIMITED, causes: [] };
 const ENDLESS = Number.POSITIVE_INFINITY;
 /** ms: a crowd of refusals within a second is one, or each would be written to disk */
 const SAME = 1000;
@@ -73,7 +76,8 @@ export class Throttles {
       if (merged === undefined) return [];
       this.#active.set(key, merged);
       this.#unsaved.add(key);
-      this.#lanes.delete(laneKey(lane.source, lane.site));
+      if (lane.site === '') this.#lanes.clear();
+      else this.#lanes.delete(laneKey(lane));
       return [merged];
     });
   }
@@ -90,13 +94,13 @@ export class Throttles {
     this.#someOver = false;
   }
 
-  /** What holds for a lane. `now` in epoch ms. */
-  lane(source: string, site: string, now: number): LaneThrottle {
+  /** What holds for the lane of a site, by itself or with all of its provider's. `now` in epoch ms. */
+  lane(lane: LaneName, now: number): LaneThrottle {
     if (this.#active.size === 0) return FREE;
-    const key = laneKey(source, site);
+    const key = laneKey(lane);
     let found = this.#lanes.get(key);
     if (!found || found.causes.some((cause) => isOver(cause, now))) {
-      found = this.#ofLane(source, site, now);
+      found = this.#ofLane(lane, now);
       this.#lanes.set(key, found);
     }
     return found;
@@ -140,21 +144,32 @@ export class Throttles {
     return [...this.#active.values()];
   }
 
-  #ofLane(source: string, site: string, now: number): LaneThrottle {
-    const causes = [...this.#active.values()].filter(
-      (each) =>
-        each.kind !== 'sending-domain' && each.source === source && each.site === site && !isOver(each, now),
-    );
+  #ofLane(lane: LaneName, now: number): LaneThrottle {
+    const causes = [...this.#active.values()].filter((each) => holdsFor(each, lane) && !isOver(each, now));
     if (causes.length === 0) return FREE;
     const suspended = causes.filter(({ kind }) => kind === 'suspend');
     return {
       suspendedUntil: Math.max(0, ...suspended.map(({ until }) => until ?? ENDLESS)),
-      perMinute: least(causes.map(({ perMinute }) => perMinute)),
-      connections: least(causes.map(({ connections }) => connections)),
+      ...limitsOf(causes),
+      together: limitsOf(causes.filter(({ site }) => site === '')),
       causes,
     };
   }
 }
+
+/** Does the throttle hold for this lane? (None of a sending domain's: those hold for its mail.) */
+export const holdsFor = (
+  { kind, source, site, provider }: Pick<Throttle, 'kind' | keyof LaneName>,
+  lane: LaneName,
+): boolean =>
+  kind !== 'sending-domain' &&
+  source === lane.source &&
+  (site === '' ? provider === lane.provider : site === lane.site);
+
+const limitsOf = (causes: readonly Throttle[]): LaneThrottle['together'] => ({
+  perMinute: least(causes.map(({ perMinute }) => perMinute)),
+  connections: least(causes.map(({ connections }) => connections)),
+});
 
 function throttlesOf(hit: BackOffHit, lane: LaneName, sendingDomain: string): Throttle[] {
   const { action, since, until, trigger, times, reply } = hit;
@@ -206,4 +221,4 @@ const keyOf = ({
   sendingDomain,
 }: Pick<Throttle, 'kind' | 'source' | 'site' | 'provider' | 'sendingDomain'>): string =>
   [kind, source, site, provider, sendingDomain].join(' ');
-const laneKey = (source: string, site: string): string => `${source} ${site}`;
+const laneKey = ({ source, site, provider }: LaneName): string => `${source} ${site} ${provider}`;

@@ -106,6 +106,27 @@ describe('a reply that asks for it', () => {
     expect(await mta.settled(job)).toMatchObject({ delivered: 20 });
   });
 
+  it('also slows mail that is composed already', async () => {
+    const [mta, one] = await start({ connections: 1 }, [trigger({ type: 'rate', perMinute: 1 })], {
+      retry: { first: 3600, cap: 3600, jitter: 0, giveUp: 86_400 },
+    });
+    const gate = Promise.withResolvers<void>();
+    one.hold = gate.promise;
+    const job = mta.send(many(10));
+    // The first waits for the reply to its dot, behind which the next one's commands lie already; the third has had a second to be composed.
+    const { at } = await status(({ inFlight }) => inFlight >= 3);
+    await status((later) => later.at > at);
+    one.answer = () => '451 4.7.0 Please go away';
+    gate.resolve();
+    await mta.until(() => mta.spool.throttles().length === 1);
+    one.answer = () => undefined;
+    const { inFlight } = await waits('slowed');
+    expect(inFlight).toBe(0);
+    expect(mta.ledger(job).map(({ kind }) => kind)).toEqual(['delivered', 'deferred']);
+    lift();
+    await mta.until(() => mta.spool.job(job)!.delivered === 9);
+  });
+
   it('leaves as many connections as it says, at once', async () => {
     const [mta, one] = await start({}, [trigger({ type: 'connections', count: 1 })]);
     // Enough for a third connection, and then all that are open hold a mail.

@@ -36,8 +36,7 @@ function siteTo(hosts: HostTarget[]): Lane {
       newConnectionsPerMinute: undefined,
     },
     {
-      cap: () => undefined,
-      warming: () => undefined,
+      limits: () => ({ cap: undefined, brake: undefined, warming: undefined }),
       throttle: () => {},
       relays: (id) => relays.of(id),
     },

@@ -66,8 +66,7 @@ function siteOf(pools: Record<string, string[]>) {
       newConnectionsPerMinute: undefined,
     },
     {
-      cap: () => undefined,
-      warming: () => undefined,
+      limits: () => ({ cap: undefined, brake: undefined, warming: undefined }),
       throttle: () => {},
       relays: () => undefined,
     },

@@ -1,6 +1,6 @@
 /** Why a group's mail gets no connection, by its name: one lane in every state that it can be in. */
 import { describe, expect, it } from 'vitest';
-import { Cap } from '../queue/cap.ts';
+import { Brake, Cap } from '../queue/cap.ts';
 import type { Courier } from '../queue/courier.ts';
 import type { SiteSpec } from '../queue/destinations.ts';
 import type { Lane } from '../queue/lane.ts';
@@ -28,6 +28,8 @@ interface Setting {
   /** of the lane, and of the provider with the connections that it has elsewhere */
   limit?: number;
   cap?: [limit: number, elsewhere: number];
+  /** connections of the source to the provider's other sites */
+  elsewhere?: number;
   allowed?: number;
   /** what has happened */
   before?(lane: Lane, line: Line): void;
@@ -35,11 +37,14 @@ interface Setting {
   wall?: number;
 }
 
+const NO_LIMITS = { perMinute: undefined, connections: undefined };
 const courier = (opening: boolean): Courier => ({ opening }) as Courier;
 
 function blockOf(setting: Setting, urgent: boolean): WaitReason | undefined {
   const cap = setting.cap && new Cap('provider-limit', setting.cap[0], undefined);
   for (let n = 0; n < (setting.cap?.[1] ?? 0); n += 1) cap!.couriers.add(courier(false));
+  const brake = new Brake();
+  for (let n = 0; n < (setting.elsewhere ?? 0); n += 1) brake.couriers.add(courier(false));
   const relays = new Relays();
   relays.apply([{ id: 1, match: '*', relay: [{ host: 'a', port: 25 }] }]);
   for (const relay of relays) relay.failed('ECONNREFUSED');
@@ -55,8 +60,11 @@ function blockOf(setting: Setting, urgent: boolean): WaitReason | undefined {
       ...setting.spec,
     },
     {
-      cap: () => cap,
-      warming: () => (setting.warmUpFull ? ({ full: true, carrying: 0 } as WarmUpCounter) : undefined),
+      limits: () => ({
+        cap,
+        brake,
+        warming: setting.warmUpFull ? ({ full: true, carrying: 0 } as WarmUpCounter) : undefined,
+      }),
       throttle: () => {},
       relays: (id) => relays.of(id),
     },
@@ -76,13 +84,13 @@ function blockOf(setting: Setting, urgent: boolean): WaitReason | undefined {
   const wall = setting.wall ?? QUARTER_PAST;
   if (setting.throttle)
     lane.throttled(
-      { suspendedUntil: 0, perMinute: undefined, connections: undefined, causes: [], ...setting.throttle },
+      { suspendedUntil: 0, ...NO_LIMITS, together: NO_LIMITS, causes: [], ...setting.throttle },
       wall,
     );
   if (setting.allowed !== undefined) lane.allowed = setting.allowed;
   for (let n = 0; n < (setting.open ?? 0); n += 1) lane.couriers.add(courier(false));
   for (let n = 0; n < (setting.opening ?? 0); n += 1) lane.couriers.add(courier(true));
-  if (cap) for (const each of lane.couriers) cap.couriers.add(each);
+  for (const each of lane.couriers) for (const shared of lane.caps) shared.couriers.add(each);
   setting.before?.(lane, line);
   return lane.block(line, urgent, performance.now(), wall);
 }
@@ -140,6 +148,30 @@ const table: [string, Setting, bulk: WaitReason | undefined, urgent: WaitReason 
     'connection-limit',
     'connection-limit',
   ],
+  [
+    'a back-off’s one connection for all the provider’s sites',
+    { elsewhere: 1, throttle: { connections: 1, together: { ...NO_LIMITS, connections: 1 } } },
+    'connection-limit',
+    'connection-limit',
+  ],
+  ['connections to the provider’s other sites, without a back-off', { elsewhere: 9 }, undefined, undefined],
+  [
+    'a slower rate for all the provider’s sites, of which another has had its mail',
+    {
+      open: 1,
+      allowed: 5,
+      throttle: { together: { ...NO_LIMITS, perMinute: 1 } },
+      before: (lane) => lane.brake!.rate.take(performance.now()),
+    },
+    'slowed',
+    'slowed',
+  ],
+  [
+    'a slower rate, before a connection that would only wait',
+    { throttle: { perMinute: 1 } },
+    'slowed',
+    'slowed',
+  ],
   ['all but one of the provider’s', { cap: [3, 2] }, 'reserved', undefined],
   ['all of the provider’s', { cap: [3, 3] }, 'provider-limit', 'provider-limit'],
   ['the provider’s only one', { cap: [1, 0] }, undefined, undefined],
@@ -167,12 +199,7 @@ const table: [string, Setting, bulk: WaitReason | undefined, urgent: WaitReason 
     'rate-limit',
     'rate-limit',
   ],
-  [
-    'a slower rate',
-    { open: 1, allowed: 5, throttle: { perMinute: 1 }, before: (lane) => lane.countMail(performance.now()) },
-    'slowed',
-    'slowed',
-  ],
+  ['a slower rate', { open: 1, allowed: 5, throttle: { perMinute: 1 } }, 'slowed', 'slowed'],
 ];
 
 describe('bulk mail and urgent mail are held by', () => {

@@ -44,7 +44,7 @@ beforeEach(() => {
   throttles = new Throttles(kept);
 });
 const state = (at = NOW) => {
-  const { suspendedUntil, perMinute, connections } = throttles.lane(lane.source, lane.site, at);
+  const { suspendedUntil, perMinute, connections } = throttles.lane(lane, at);
   return [suspendedUntil === 0 ? 0 : (suspendedUntil - NOW) / MINUTE, perMinute, connections];
 };
 
@@ -93,8 +93,8 @@ describe('back-offs of a lane', () => {
   it('concern that lane alone, and end', () => {
     throttles.apply(hit(suspend, 30), lane, '');
     throttles.apply(hit(slow(10), 60), lane, '');
-    expect(throttles.lane('192.0.2.2', lane.site, NOW).causes).toEqual([]);
-    expect(throttles.lane(lane.source, 'mx:other.example', NOW).causes).toEqual([]);
+    expect(throttles.lane({ ...lane, source: '192.0.2.2' }, NOW).causes).toEqual([]);
+    expect(throttles.lane({ ...lane, site: 'mx:other.example' }, NOW).causes).toEqual([]);
     expect([29.9, 30, 59.9, 60].map((minutes) => state(NOW + minutes * MINUTE))).toEqual([
       [30, 10, undefined],
       [0, 10, undefined],
@@ -124,6 +124,50 @@ describe('back-offs of a lane', () => {
     throttles.apply(hit(slow(1, 1), 10), lane, '');
     throttles.apply(hit(slow(60), 10, NOW + 20 * MINUTE), lane, '');
     expect(state(NOW + 20 * MINUTE)).toEqual([0, 60, undefined]);
+  });
+});
+
+describe('back-offs over all sites of a provider', () => {
+  const all: LaneName = { source: '192.0.2.1', site: '', provider: 'gmail' };
+  const [here, there] = ['mx:a.google.com', 'mx:b.google.com'].map((site) => ({ ...all, site }));
+  const of = (name: LaneName) => {
+    const { suspendedUntil, perMinute, connections, together } = throttles.lane(name, NOW);
+    return { suspended: suspendedUntil > 0, perMinute, connections, together };
+  };
+  const none = { perMinute: undefined, connections: undefined };
+
+  it('hold for each of them, of that source and provider only', () => {
+    throttles.apply(hit(slow(10, 2), 30), all, '');
+    const limits = { perMinute: 10, connections: 2 };
+    expect(of(here!)).toEqual({ suspended: false, ...limits, together: limits });
+    expect(of(there!)).toEqual(of(here!));
+    expect(of({ ...here!, source: '192.0.2.2' })).toEqual({ suspended: false, ...none, together: none });
+    expect(of({ ...here!, provider: 'yahoo' })).toEqual({ suspended: false, ...none, together: none });
+  });
+
+  it('and those of one site add up', () => {
+    throttles.apply(hit(slow(10), 30), all, '');
+    throttles.apply(hit(slow(5, 1), 30), here!, '');
+    throttles.apply(hit(suspend, 30), there!, '');
+    const together = { perMinute: 10, connections: undefined };
+    expect(of(here!)).toEqual({ suspended: false, perMinute: 5, connections: 1, together });
+    expect(of(there!)).toEqual({ suspended: true, ...together, together });
+  });
+
+  it('begin and end for a site that was asked for before', () => {
+    throttles.apply(hit(slow(10), 30), { ...here!, site: 'mx:c.google.com' }, '');
+    expect(of(here!).suspended).toBe(false);
+    throttles.apply(hit(suspend, 30), all, '');
+    throttles.flush(NOW);
+    expect([of(here!).suspended, of(there!).suspended]).toEqual([true, true]);
+    const rest = [...kept.rows.values()].filter(({ kind }) => kind !== 'suspend');
+    expect(throttles.load(rest)).toMatchObject([{ ...all, kind: 'suspend' }]);
+    expect([of(here!).suspended, of(there!).suspended]).toEqual([false, false]);
+  });
+
+  it('are not a paused sending domain, which has no site either', () => {
+    throttles.apply(hit({ type: 'pause-sending-domain' }, null), { ...all, source: '' }, 'a.example');
+    expect(throttles.lane({ ...here!, source: '' }, NOW).causes).toEqual([]);
   });
 });
 
@@ -202,7 +246,7 @@ describe('what is kept', () => {
     expect(throttles.tick(back)).toMatchObject([{ since: back, until: back + 30 * MINUTE }]);
     expect(throttles.tick(back)).toEqual([]);
     throttles.flush(back);
-    expect(throttles.lane(lane.source, lane.site, back).suspendedUntil).toBe(back + 30 * MINUTE);
+    expect(throttles.lane(lane, back).suspendedUntil).toBe(back + 30 * MINUTE);
     expect([...kept.rows.values()]).toMatchObject([{ since: back, until: back + 30 * MINUTE }]);
   });
 });

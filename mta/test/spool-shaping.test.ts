@@ -97,7 +97,7 @@ describe('throttles on disk', () => {
     expect(spool.liftThrottle(shown!.id)).toBe(true);
     expect(orders()).toBe(before + 1);
     expect(throttles.load(store.load(NOW))).toMatchObject([{ id: shown!.id }]);
-    expect(throttles.lane('', lane.site, NOW).suspendedUntil).toBe(0);
+    expect(throttles.lane(lane, NOW).suspendedUntil).toBe(0);
     throttles.apply(hit, lane, '');
     throttles.flush(NOW);
     expect(spool.throttles()).toHaveLength(1);

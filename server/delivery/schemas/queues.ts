@@ -146,6 +146,7 @@ export const QueueThrottle = Type.Object({
   id: Id,
   kind: Type.Enum(['suspend', 'rate', 'connections', 'sending-domain']),
   source: Type.String(),
+  /** '': it holds for all the provider's sites of the source together, as the provider counts by source */
   site: Type.String(),
   provider: Type.String(),
   sendingDomain: Type.String(),

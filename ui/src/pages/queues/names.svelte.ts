@@ -52,6 +52,8 @@ export function throttlePlace(throttle: Throttle, relays: readonly Relay[]): str
       domain: throttle.sendingDomain,
       provider: providerName(throttle.provider),
     });
+  if (throttle.site === '')
+    return t('queues.throttle.allSites', { provider: providerName(throttle.provider) });
   return siteName(throttle.site, relays);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mergeReplies, overlay, pausesOf, queuedOf, readSite } from './standing.ts';
+import { holdsAt, mergeReplies, overlay, pausesOf, queuedOf, readSite } from './standing.ts';
 import type { Control, Line } from './types.ts';
 
 describe('readSite', () => {
@@ -10,6 +10,20 @@ describe('readSite', () => {
     ['mx:', { hosts: [] }],
   ])('%s', (key, expected) => {
     expect(readSite(key)).toEqual(expected);
+  });
+});
+
+describe('holdsAt', () => {
+  const at = { source: '192.0.2.1', site: 'mx:a.google.com', provider: 'gmail' };
+  it.each([
+    ['of the site', { ...at, kind: 'suspend' }, true],
+    ['of another site', { ...at, kind: 'suspend', site: 'mx:b.google.com' }, false],
+    ['of another source', { ...at, kind: 'suspend', source: '' }, false],
+    ['of all the provider’s sites', { ...at, kind: 'rate', site: '' }, true],
+    ['of all sites of another provider', { ...at, kind: 'rate', site: '', provider: 'yahoo' }, false],
+    ['of a sending domain', { ...at, kind: 'sending-domain', site: '' }, false],
+  ] as const)('a back-off %s', (_, throttle, expected) => {
+    expect(holdsAt(throttle, at)).toBe(expected);
   });
 });
 

@@ -1,5 +1,5 @@
 /** What the queue screen works out of the server's report. Pure. */
-import type { Control, Line, Site, Target, WaitReason } from './types.ts';
+import type { Control, Line, Site, Target, Throttle, WaitReason } from './types.ts';
 
 type Tone = 'neutral' | 'accent' | 'ok' | 'warn' | 'bad';
 
@@ -31,6 +31,15 @@ export const TONES: Record<WaitReason, Tone> = {
   stopped: 'bad',
   'disk-full': 'bad',
 };
+
+/** Does the back-off hold for this site over this source, by itself or with all of its provider's? */
+export const holdsAt = (
+  { kind, source, site, provider }: Pick<Throttle, 'kind' | 'source' | 'site' | 'provider'>,
+  at: Pick<Site, 'source' | 'site' | 'provider'>,
+): boolean =>
+  kind !== 'sending-domain' &&
+  source === at.source &&
+  (site === '' ? provider === at.provider : site === at.site);
 
 /** In sandbox mode there is one route, it is nobody's, and no order is about it. */
 export const SANDBOX_ROUTE = 0;
