@@ -260,6 +260,9 @@ export interface LedgerRow {
   userAgent: string;
 }
 
+/** A ledger row with what its job is called and how urgent it is. */
+export type JobLedgerRow = LedgerRow & { ref: string; class: DeliveryClass };
+
 /** What a fold needs of the ledger: rows one by one, but first-attempt deliveries added up by job, provider and minute. */
 export type FoldRow = Pick<
   LedgerRow,

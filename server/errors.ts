@@ -55,6 +55,7 @@ export const FIELD_ERRORS = [
     'sending-domain-missing',
     'dkim-record-missing',
   ],
+  ...['url', 'target-private', 'https-required', 'webhook-target'],
   ...['ip-address', 'ehlo-name', 'ehlo-differs', 'certificate', 'private-key', 'key-mismatch'],
 ] as const;
 

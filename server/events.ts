@@ -5,8 +5,10 @@
 import type { Import } from './audience/schemas.ts';
 import type { CampaignSummary } from './campaigns/schemas.ts';
 import type { Queues } from './delivery/schemas.ts';
+import type { Webhook } from './webhooks/schemas.ts';
 
 export type LiveEvent =
   | { type: 'import'; data: Import }
   | { type: 'campaign'; data: CampaignSummary }
-  | { type: 'queues'; data: Queues };
+  | { type: 'queues'; data: Queues }
+  | { type: 'webhook'; data: Webhook };

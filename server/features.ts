@@ -8,6 +8,7 @@ import type { Routes } from './deps.ts';
 import { suppressionRoutes } from './suppression/routes.ts';
 import { trackingRoutes } from './tracking/routes.ts';
 
+import { webhookRoutes } from './webhooks/routes.ts';
 /** on the admin port */
 export const features: Routes[] = [
   audienceRoutes,
@@ -17,5 +18,6 @@ export const features: Routes[] = [
   deliveryRoutes,
   sendingDomainRoutes,
 ];
+  webhookRoutes,
 /** on the public port */
 export const publicFeatures: Routes[] = [trackingRoutes];

@@ -7,9 +7,9 @@ import { Worker } from 'node:worker_threads';
 import type { ToMta } from '../mta/index.ts';
 import type { LiveEvent } from './events.ts';
 
-/** `import`: imports.id; `enqueue`: campaigns.id */
+/** `import`: imports.id; `enqueue`: campaigns.id; `webhook`: webhooks.id, of one that was changed or has something to send */
 export interface JobRef {
-  kind: 'import' | 'enqueue';
+  kind: 'import' | 'enqueue' | 'webhook';
   id: number;
 }
 

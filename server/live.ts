@@ -16,6 +16,7 @@ const NEEDS: Record<LiveEvent['type'], Scope> = {
   import: 'audience:read',
   campaign: 'campaigns:read',
   queues: 'deliveries:read',
+  webhook: 'webhooks:manage',
 };
 
 interface Client {

@@ -10,6 +10,7 @@ import { openDb } from './db/open.ts';
 import type { Db } from './deps.ts';
 import type { LiveEvent } from './events.ts';
 import type { FromWorker, JobRef, ToWorker } from './jobs.ts';
+import { WebhookSender } from './webhooks/sender.ts';
 
 export interface WorkerContext {
   dataDir: string;
@@ -39,6 +40,7 @@ const pending = new Set<Promise<void>>();
 const handlers: Record<JobRef['kind'], (context: WorkerContext, id: number) => Promise<void>> = {
   import: runImport,
   enqueue: runEnqueue,
+  webhook: async (_, id) => webhooks.changed(id),
 };
 
 const context = (signal: AbortSignal): WorkerContext => ({
@@ -54,6 +56,7 @@ const context = (signal: AbortSignal): WorkerContext => ({
 
 const foldAbort = new AbortController();
 const fold = new Fold(context(foldAbort.signal));
+const webhooks = new WebhookSender(context(foldAbort.signal));
 
 function run(job: JobRef): void {
   const key = `${job.kind}:${job.id}`;
@@ -87,7 +90,7 @@ async function persist(job: JobRef, signal: AbortSignal): Promise<void> {
 async function stop(): Promise<void> {
   for (const abort of running.values()) abort.abort('stop');
   foldAbort.abort('stop');
-  await Promise.allSettled([...pending, fold.stop()]);
+  await Promise.allSettled([...pending, fold.stop(), webhooks.stop()]);
   spool.close();
   db.$client.close();
   port.close();
@@ -96,8 +99,11 @@ async function stop(): Promise<void> {
 port.on('message', (message: ToWorker) => {
   if (message.type === 'run') run(message.job);
   else if (message.type === 'cancel') running.get(`${message.job.kind}:${message.job.id}`)?.abort('cancel');
-  else if (message.type === 'ledger') fold.wake();
-  else void stop();
+  else if (message.type === 'ledger') {
+    fold.wake();
+    webhooks.wake();
+  } else void stop();
 });
 trimHeap();
 fold.wake();
+webhooks.changed();

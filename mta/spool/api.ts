@@ -11,6 +11,7 @@ import type {
   EnqueueRow,
   FoldRow,
   JobInput,
+  JobLedgerRow,
   JobProgress,
   JobState,
   LedgerEvent,
@@ -84,6 +85,15 @@ export interface Spool {
   recordEvents(events: LedgerEvent[]): number;
   /** In id order, which is commit order: a fold that remembers the last id misses nothing. */
   readLedger(afterId: number, limit: number): LedgerRow[];
+  /** Rows of some kinds and classes of mail with afterId < id ≤ throughId, each with its job; in id order, at most `limit`. */
+  readLedgerOf(
+    filter: { kinds: readonly LedgerKind[]; classes: readonly DeliveryClass[] },
+    afterId: number,
+    throughId: number,
+    limit: number,
+  ): JobLedgerRow[];
+  /** The last id before that time, 0 when there is none. Exact but for what happened within the same moments. */
+  ledgerIdBefore(at: number): number;
   /** The next `limit` ledger rows at most, for adding up: many times cheaper than reading each. `through`: the last id among them, `afterId` when there is none. */
   foldLedger(afterId: number, limit: number): { through: number; rows: FoldRow[] };
   /** Newest first; `beforeId` is the cursor. */

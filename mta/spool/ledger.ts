@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { FoldRow, LedgerEvent, LedgerKind, LedgerRow } from '../types.ts';
+import type { DeliveryClass, FoldRow, JobLedgerRow, LedgerEvent, LedgerKind, LedgerRow } from '../types.ts';
 import type { LedgerFilter } from './api.ts';
 
 /** In the order of the columns, as a positional insert is the fastest. */
@@ -76,6 +76,8 @@ export function eventRow(event: LedgerEvent): Omit<LedgerRow, 'id'> {
 export class LedgerReader {
   readonly #db: Database;
   readonly #after: Statement;
+  readonly #ofJobs: Statement;
+  readonly #at: Statement;
   readonly #first: Statement;
   readonly #through: Statement;
   readonly #happy: Statement;
@@ -88,6 +90,15 @@ export class LedgerReader {
   constructor(db: Database) {
     this.#db = db;
     this.#after = db.prepare(`SELECT ${ROW} FROM ledger WHERE id > ? ORDER BY id LIMIT ?`);
+    // NOT INDEXED: a walk over the range of ids; the caller bounds it. + keeps the join from being turned round.
+    this.#ofJobs = db.prepare(
+      `SELECT ledger.*, job.ref, job.class FROM (
+         SELECT ${ROW} FROM ledger NOT INDEXED
+         WHERE id > ? AND id <= ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id
+       ) AS ledger JOIN job ON job.id = +ledger.jobId
+       WHERE job.class IN (SELECT value FROM json_each(?)) ORDER BY ledger.id LIMIT ?`,
+    );
+    this.#at = db.prepare('SELECT id, at FROM ledger WHERE id >= ? ORDER BY id LIMIT 1');
     this.#first = db.prepare('SELECT min(id) FROM ledger WHERE id > ?').pluck();
     this.#through = db.prepare('SELECT max(id) FROM ledger WHERE id < ?').pluck();
     // NOT INDEXED: a walk over the range of ids, whatever the planner thinks of the index by job
@@ -120,6 +131,35 @@ export class LedgerReader {
 
   after(id: number, limit: number): LedgerRow[] {
     return this.#after.all(id, limit) as LedgerRow[];
+  }
+
+  ofJobs(
+    filter: { kinds: readonly LedgerKind[]; classes: readonly DeliveryClass[] },
+    afterId: number,
+    throughId: number,
+    limit: number,
+  ): JobLedgerRow[] {
+    const kinds = JSON.stringify(filter.kinds);
+    return this.#ofJobs.all(
+      afterId,
+      throughId,
+      kinds,
+      JSON.stringify(filter.classes),
+      limit,
+    ) as JobLedgerRow[];
+  }
+
+  /** Times grow with ids but for the moments between an event and its commit, so it is found by halving. */
+  lastBefore(at: number): number {
+    let low = 0;
+    let high = this.lastId();
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const row = this.#at.get(middle + 1) as { id: number; at: number } | undefined;
+      if (row && row.at < at) low = row.id;
+      else high = middle;
+    }
+    return low;
   }
 
   fold(afterId: number, limit: number): { through: number; rows: FoldRow[] } {

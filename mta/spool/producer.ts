@@ -216,6 +216,8 @@ export function createSpool(db: Database): Spool {
 
     erase(subscriberId, addresses) {
       erase.immediate(subscriberId, addresses);
+    readLedgerOf: (filter, afterId, throughId, limit) => reader.ofJobs(filter, afterId, throughId, limit),
+    ledgerIdBefore: (at) => reader.lastBefore(at),
       pruneStops(db, Date.now());
       db.pragma('wal_checkpoint(TRUNCATE)');
     },

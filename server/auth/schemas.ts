@@ -90,6 +90,8 @@ export const Settings = Type.Object({
   tls: Type.Object({ mtaSts: Type.Boolean(), dane: Type.Boolean() }),
   /** domains whose old local parts (`a..b`) are sent as typed instead of quoted */
   rawLocalParts: Type.Array(Type.String()),
+  /** hosts, `*.domain`, addresses and ranges inside the network that webhooks may go to */
+  webhookTargets: Type.Array(Type.String()),
 });
 export type Settings = Static<typeof Settings>;
 export const SettingsPatch = Type.Object({
@@ -117,6 +119,7 @@ export const SettingsPatch = Type.Object({
     Type.Object({ mtaSts: Type.Optional(Type.Boolean()), dane: Type.Optional(Type.Boolean()) }),
   ),
   rawLocalParts: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 500 })),
+  webhookTargets: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 200 })),
 });
 
 export const AuditEntry = Type.Object({

@@ -30,6 +30,7 @@ const TAGS: Record<string, string> = {
   'tls-rules': 'Delivery',
   'tls-reports': 'Delivery',
   'tls-status': 'Delivery',
+  webhooks: 'Webhooks',
   overview: 'Overview',
   search: 'Overview',
   events: 'Overview',

@@ -1,5 +1,5 @@
 /** What an administrator sets, with its defaults. What the environment sets wins and cannot be changed here. */
-import { inArray, sql } from 'drizzle-orm';
+import { eq, inArray, sql } from 'drizzle-orm';
 import {
   DEFAULT_RETRY,
   DELIVERY_CLASSES,
@@ -12,6 +12,7 @@ import { type Config, PUBLIC_URL_EXPECTED, parsePublicUrl } from '../config.ts';
 import { ipPools, sendingDomains, settings } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
 import { AppError, invalid } from '../errors.ts';
+import { parseAllowed } from '../webhooks/target.ts';
 
 /** DANE costs a question to the DNS. MTA-STS fetches from the recipients' web servers, which an administrator must have allowed. */
 const TLS_DEFAULT = { mtaSts: false, dane: true };
@@ -27,6 +28,7 @@ type Stored = Partial<{
   classPools: Partial<ClassPools>;
   tls: Settings['tls'];
   rawLocalParts: string[];
+  webhookTargets: string[];
   tokenKey: string;
 }>;
 
@@ -69,7 +71,14 @@ export function readSettings(db: Db, config: Config): Settings {
     classPools: { transactional: null, test: null, bulk: null, ...stored.classPools },
     tls: { ...TLS_DEFAULT, ...stored.tls },
     rawLocalParts: stored.rawLocalParts ?? [],
+    webhookTargets: stored.webhookTargets ?? [],
   };
+}
+
+/** Hosts and addresses inside the network that webhooks may go to. */
+export function webhookTargets(db: Db): string[] {
+  const row = db.select().from(settings).where(eq(settings.key, 'webhookTargets')).get();
+  return (row?.value as string[] | undefined) ?? [];
 }
 
 export interface SettingsChange {
@@ -81,6 +90,7 @@ export interface SettingsChange {
   classPools?: Partial<Record<DeliveryClass, number | null | undefined>> | undefined;
   tls?: { mtaSts?: boolean | undefined; dane?: boolean | undefined } | undefined;
   rawLocalParts?: string[] | undefined;
+  webhookTargets?: string[] | undefined;
 }
 
 /**
@@ -142,6 +152,7 @@ export function changeSettings(db: Db, config: Config, change: SettingsChange): 
         classPools: change.classPools && { ...before.classPools, ...checkPools(db, change.classPools) },
         tls: change.tls && { ...before.tls, ...given(change.tls) },
         rawLocalParts: change.rawLocalParts && checkDomains(change.rawLocalParts),
+        webhookTargets: change.webhookTargets && checkWebhookTargets(change.webhookTargets),
       });
       return readSettings(db, config);
     },
@@ -174,6 +185,16 @@ function checkDomains(typed: string[]): string[] {
     return parsed.domain;
   });
   return [...new Set(domains)];
+}
+
+/** In one spelling, each once. */
+function checkWebhookTargets(typed: string[]): string[] {
+  const entries = typed.map((text, index) => {
+    const parsed = parseAllowed(text);
+    if (!parsed.ok) throw invalid(`/webhookTargets/${index}`, 'webhook-target', parsed.message, text);
+    return parsed.entry;
+  });
+  return [...new Set(entries)];
 }
 
 function isTimeZone(name: string): boolean {
