@@ -7,8 +7,8 @@ import { sendingDomainRoutes } from './delivery/sending-domain-routes.ts';
 import type { Routes } from './deps.ts';
 import { suppressionRoutes } from './suppression/routes.ts';
 import { trackingRoutes } from './tracking/routes.ts';
-
 import { webhookRoutes } from './webhooks/routes.ts';
+
 /** on the admin port */
 export const features: Routes[] = [
   audienceRoutes,
@@ -17,7 +17,7 @@ export const features: Routes[] = [
   campaignRoutes,
   deliveryRoutes,
   sendingDomainRoutes,
-];
   webhookRoutes,
+];
 /** on the public port */
 export const publicFeatures: Routes[] = [trackingRoutes];
