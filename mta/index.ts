@@ -1,5 +1,7 @@
 /** What the server may import from the MTA, and nothing else (checked by `npm run check:deps`). */
 
+export { readMail } from './inbound/read/read.ts';
+export type { MailKind, Reading, Report } from './inbound/read/types.ts';
 export { type FileLock, tryLock } from './lock.ts';
 export type { AddressError, ParsedAddress } from './message/address.ts';
 export { parseAddress } from './message/address.ts';

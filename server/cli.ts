@@ -2,11 +2,12 @@
 /** The `todoke` command. */
 import { text } from 'node:stream/consumers';
 import { keyCreate, userCreate } from './cli/accounts.ts';
+import { bounceInspect } from './cli/bounce.ts';
 import { runCommand } from './cli/commands.ts';
 import { doctor } from './cli/doctor.ts';
 import { serve } from './cli/serve.ts';
 
-const code = await runCommand([serve, userCreate, keyCreate, doctor], process.argv.slice(2), {
+const code = await runCommand([serve, userCreate, keyCreate, doctor, bounceInspect], process.argv.slice(2), {
   env: process.env,
   out: (line) => process.stdout.write(line),
   err: (line) => process.stderr.write(line),

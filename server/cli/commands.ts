@@ -17,8 +17,14 @@ export interface Command {
   /** lines of help below the summary */
   help: string;
   options: NonNullable<ParseArgsConfig['options']>;
+  /** Takes words that are no options (file names); else they are refused. */
+  operands?: boolean;
   /** Answers the exit code. */
-  run(options: Record<string, string | boolean | string[] | undefined>, io: Io): Promise<number>;
+  run(
+    options: Record<string, string | boolean | string[] | undefined>,
+    io: Io,
+    operands: readonly string[],
+  ): Promise<number>;
 }
 
 /** Exit codes: 0 done, 1 it failed, 2 the command line is wrong. */
@@ -51,12 +57,12 @@ export async function runCommand(
       throw new UsageError(`There is no command "${args.join(' ')}". "todoke --help" lists them.`);
     }
     const rest = args.slice(command.name.split(' ').length);
-    const options = readOptions(command, rest);
+    const { options, operands } = readOptions(command, rest);
     if (options.help) {
       io.out(helpOf(command));
       return EXIT.ok;
     }
-    return await command.run(options, io);
+    return await command.run(options, io, operands);
   } catch (error) {
     const code = error instanceof UsageError ? 'usage' : ((error as { code?: string }).code ?? 'failed');
     const { message } = error as Error;
@@ -68,15 +74,18 @@ export async function runCommand(
 function readOptions(
   command: Command,
   args: string[],
-): Record<string, string | boolean | string[] | undefined> {
+): { options: Record<string, string | boolean | string[] | undefined>; operands: string[] } {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
       args,
       options: { ...command.options, ...COMMON },
       strict: true,
-      allowPositionals: false,
+      allowPositionals: command.operands === true,
     });
-    return values as Record<string, string | boolean | string[] | undefined>;
+    return {
+      options: values as Record<string, string | boolean | string[] | undefined>,
+      operands: positionals,
+    };
   } catch (error) {
     // Node's message goes on with advice about "--" that fits no command of ours.
     const [sentence] = (error as Error).message.split('. To specify');
