@@ -208,6 +208,8 @@ export function createSpool(db: Database): Spool {
 
     recordEvents: (events) => record.immediate(events),
     readLedger: (afterId, limit): LedgerRow[] => reader.after(afterId, limit),
+    readLedgerOf: (filter, afterId, throughId, limit) => reader.ofJobs(filter, afterId, throughId, limit),
+    ledgerIdBefore: (at) => reader.lastBefore(at),
     foldLedger: (afterId, limit) => reader.fold(afterId, limit),
     searchLedger: (filter: LedgerFilter, beforeId, limit) => reader.search(filter, beforeId, limit),
     bounceReasons: (jobId) => reader.bounceReasons(jobId),
@@ -216,8 +218,6 @@ export function createSpool(db: Database): Spool {
 
     erase(subscriberId, addresses) {
       erase.immediate(subscriberId, addresses);
-    readLedgerOf: (filter, afterId, throughId, limit) => reader.ofJobs(filter, afterId, throughId, limit),
-    ledgerIdBefore: (at) => reader.lastBefore(at),
       pruneStops(db, Date.now());
       db.pragma('wal_checkpoint(TRUNCATE)');
     },

@@ -153,10 +153,6 @@ export const ROUTES: Record<string, Permission> = {
   'PATCH /api/v1/routes/:id': 'delivery:manage',
   'DELETE /api/v1/routes/:id': 'delivery:manage',
 
-  // the built UI: files without data, behind no login so that the login page can load
-  'GET /': 'public',
-  'GET /*': 'public',
-};
   'GET /api/v1/webhooks': 'webhooks:manage',
   'POST /api/v1/webhooks': 'webhooks:manage',
   'GET /api/v1/webhooks/:id': 'webhooks:manage',
@@ -167,3 +163,8 @@ export const ROUTES: Record<string, Permission> = {
   'POST /api/v1/webhooks/:id/rotate-secret': 'webhooks:manage',
   'GET /api/v1/webhooks/:id/deliveries': 'webhooks:manage',
   'GET /api/v1/webhooks/:id/deliveries/:deliveryId': 'webhooks:manage',
+
+  // the built UI: files without data, behind no login so that the login page can load
+  'GET /': 'public',
+  'GET /*': 'public',
+};
