@@ -4,7 +4,7 @@ import { api } from './api.ts';
 import { live } from './live.svelte.ts';
 import { session } from './session.svelte.ts';
 
-let status = $state.raw<Omit<Queues, 'items'> | null>(null);
+let status = $state.raw<Queues | null>(null);
 
 live.on('queues', (data) => {
   status = data;
@@ -17,7 +17,7 @@ export const delivery = {
   get stopped(): boolean {
     return status?.stopped ?? false;
   },
-  /** the last that is known of the MTA, null before the first report */
+  /** the last that is known of the MTA (of lines and sites the biggest only), null before the first report */
   get status() {
     return status;
   },

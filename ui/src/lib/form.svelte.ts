@@ -109,7 +109,18 @@ export class Form<T extends object> {
       fields.map((e) => [e.pointer.replace(/^\//, '').replaceAll('/', '.'), fieldErrorText(e)]),
     );
     this.#general = problemText(error);
+    this.#tellTheRest();
     this.#focusFirst();
+  }
+
+  /** A refused field that this form does not show has no place for its words: they stand for the form as a whole. */
+  async #tellTheRest(): Promise<void> {
+    await tick();
+    if (!this.element || this.element.querySelector('[aria-invalid="true"]')) return;
+    const texts = [...new Set(Object.values(this.#errors))];
+    if (texts.length === 0) return;
+    this.#errors = {};
+    this.#general = texts.join(' ');
   }
 
   async #focusFirst(): Promise<void> {

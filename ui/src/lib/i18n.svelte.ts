@@ -208,6 +208,12 @@ export function relative(when: When, now = Date.now()): string {
   return date(when);
 }
 
+/** What is left until then, in whole minutes from one minute on; nothing below zero. `47 分` */
+export function timeLeft(until: When, now = Date.now()): string {
+  const left = Math.max(0, (at(until).getTime() - now) / 1000);
+  return duration(left < 60 ? left : Math.ceil(left / 60) * 60);
+}
+
 /** 5400 s → `1 時間 30 分` */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PLAN } from '../../../../mta/routing/warm-up.ts';
-import { blankSource, fieldsOf, inputOf, readPlan, STANDARD_PLAN, share } from './sources.ts';
+import { blankSource, fieldsOf, inputOf, poolsOf, readPlan, STANDARD_PLAN, share } from './sources.ts';
 
 it('shows the plan that the MTA follows', () => {
   expect(STANDARD_PLAN).toEqual(PLAN);
@@ -60,4 +60,13 @@ describe('inputOf', () => {
   it('counts an emptied weight as one', () => {
     expect(inputOf({ ...blankSource(), weight: null }, undefined).weight).toBe(1);
   });
+});
+
+it('finds the pools of an address', () => {
+  const pools = [
+    { id: 1, sources: [{ address: '203.0.113.1' }, { address: '203.0.113.2' }] },
+    { id: 2, sources: [{ address: '203.0.113.2' }] },
+  ];
+  expect(poolsOf('203.0.113.2', pools).map(({ id }) => id)).toEqual([1, 2]);
+  expect(poolsOf('203.0.113.9', pools)).toEqual([]);
 });

@@ -11,6 +11,12 @@ export function share(weight: number | null, weights: readonly (number | null)[]
   return all > 0 ? Math.max(weight ?? 0, 0) / all : 0;
 }
 
+/** The pools that an address is in. */
+export const poolsOf = <T extends { sources: readonly { address: string }[] }>(
+  address: string,
+  pools: readonly T[],
+): T[] => pools.filter(({ sources }) => sources.some((source) => source.address === address));
+
 /** `50, 100 250` → [50, 100, 250]; '' → null (the standard plan); undefined: it cannot be read. Full-width digits are digits. */
 export function readPlan(text: string): number[] | null | undefined {
   const plain = text.normalize('NFKC').trim();
