@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import type { CertificateFiles } from './inbound/certificate.ts';
 
 /** What the MTA needs from the environment; the server has checked it before and passes it on. */
 export interface MtaConfig {
@@ -6,6 +7,8 @@ export interface MtaConfig {
   /** resolvers as ip:port; empty: those of the system */
   dns: string[];
   log: string;
+  /** where inbound mail comes in; undefined: nowhere */
+  inbound: { host: string; port: number; files: CertificateFiles | undefined } | undefined;
 }
 
 export function readMtaConfig(env: NodeJS.ProcessEnv): MtaConfig {
@@ -19,6 +22,18 @@ export function readMtaConfig(env: NodeJS.ProcessEnv): MtaConfig {
       .map((server) => server.trim())
       .filter(Boolean),
     log: env.TODOKE_LOG || 'info',
+    inbound: readInbound(env),
+  };
+}
+
+function readInbound(env: NodeJS.ProcessEnv): MtaConfig['inbound'] {
+  const { TODOKE_HOST, TODOKE_INBOUND_PORT, TODOKE_SMTP_CERT, TODOKE_SMTP_KEY } = env;
+  if (!TODOKE_INBOUND_PORT) return undefined;
+  return {
+    host: TODOKE_HOST || '0.0.0.0',
+    port: Number(TODOKE_INBOUND_PORT),
+    files:
+      TODOKE_SMTP_CERT && TODOKE_SMTP_KEY ? { cert: TODOKE_SMTP_CERT, key: TODOKE_SMTP_KEY } : undefined,
   };
 }
 

@@ -3,8 +3,12 @@
  * so that kill -9 frees it and no stale file can wedge a start. Node has no flock; SQLite has, and we carry it anyway.
  */
 import { chmodSync, closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import Database from 'better-sqlite3';
+
+/** Whoever holds the lock on it is the only MTA on this folder. */
+export const mtaLockFile = (dataDir: string): string => join(dataDir, 'mta.lock');
 
 export interface FileLock {
   release(): void;
@@ -37,7 +41,14 @@ export function tryLock(file: string): FileLock | undefined {
   };
 }
 
-/** The same, but gives the other process `ms` to end. */
+/** Whether somebody holds it now. */
+export function isLocked(file: string): boolean {
+  const lock = tryLock(file);
+  lock?.release();
+  return lock === undefined;
+}
+
+/** Takes the lock, but gives the other process `ms` to end. */
 export async function waitForLock(file: string, ms: number): Promise<FileLock | undefined> {
   const until = performance.now() + ms;
   for (;;) {

@@ -1,8 +1,9 @@
 /** The MTA process: opens the spool, starts the sandbox and the dispatcher, and talks with the server over IPC. */
-import { join } from 'node:path';
 import { pino } from 'pino';
 import { readMtaConfig } from './config.ts';
-import { waitForLock } from './lock.ts';
+import { Inbound } from './inbound/inbound.ts';
+import { readInboundSettings } from './inbound/settings.ts';
+import { mtaLockFile, waitForLock } from './lock.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
 import { createResolver } from './routing/dns.ts';
 import { createSecureResolver } from './routing/dns-secure.ts';
@@ -24,7 +25,7 @@ const leave = (): never => process.exit(0);
 // The server died before we had begun.
 process.once('disconnect', leave);
 // Two MTAs on one spool would send everything twice. The one of a server that was killed drains for some seconds more.
-if (!(await waitForLock(join(config.dataDir, 'mta.lock'), TAKEOVER))) {
+if (!(await waitForLock(mtaLockFile(config.dataDir), TAKEOVER))) {
   log.fatal('another MTA runs on this data folder');
   process.exit(1);
 }
@@ -47,13 +48,23 @@ const dispatcher = new Dispatcher({
   onError: (what, error) => log.error({ err: error }, what),
 });
 
+const inbound =
+  config.inbound &&
+  new Inbound({
+    dataDir: config.dataDir,
+    ...config.inbound,
+    settings: readInboundSettings(db),
+    onProblem: (what, error) => log.error({ err: error }, what),
+  });
+
 let ending: Promise<void> | undefined;
 /** Ends with code 0 after everything in flight is settled on disk. */
 function drain(): Promise<void> {
   ending ??= (async () => {
     clearInterval(statusTimer);
     clearInterval(settledTimer);
-    await dispatcher.drain(DRAIN);
+    // At once: the port may be another process's next.
+    await Promise.all([inbound?.stop(), dispatcher.drain(DRAIN)]);
     await sandbox.stop();
     db.pragma('wal_checkpoint(TRUNCATE)');
     db.close();
@@ -67,6 +78,7 @@ process.on('message', (message: ToMta) => {
   switch (message.type) {
     case 'settings':
       dispatcher.reloadSettings();
+      inbound?.use(readInboundSettings(db));
       break;
     case 'wake':
     case 'job':
@@ -94,4 +106,5 @@ const settledTimer = setInterval(() => {
 const statusTimer = setInterval(() => post({ type: 'status', status: dispatcher.status() }), 1000);
 dispatcher.start();
 trimHeap();
-post({ type: 'ready', sandboxPort: sandbox.port });
+await inbound?.started;
+post({ type: 'ready', sandboxPort: sandbox.port, inboundPort: inbound?.port });

@@ -8,6 +8,8 @@ export interface SpawnOptions {
   /** resolvers as ip:port; empty: those of the system */
   dns: string[];
   log: string;
+  /** where inbound mail comes in; absent: nowhere. `cert` and `key` are paths of PEM files. */
+  inbound?: { host: string; port: number; files?: { cert: string; key: string } | undefined } | undefined;
   onMessage(message: FromMta): void;
   /** it ended without having been asked to */
   onExit(code: number | null, signal: NodeJS.Signals | null): void;
@@ -32,6 +34,10 @@ export function spawnMta(options: SpawnOptions): MtaHandle {
       TODOKE_DATA_DIR: options.dataDir,
       TODOKE_DNS: options.dns.join(','),
       TODOKE_LOG: options.log,
+      TODOKE_HOST: options.inbound?.host ?? '',
+      TODOKE_INBOUND_PORT: options.inbound ? String(options.inbound.port) : '',
+      TODOKE_SMTP_CERT: options.inbound?.files?.cert ?? '',
+      TODOKE_SMTP_KEY: options.inbound?.files?.key ?? '',
       UV_THREADPOOL_SIZE: String(threadPoolSize()),
     },
     // Small young generations: three threads have one each. As fast as larger ones, and 30 MB less (mta/README.md, Speed).

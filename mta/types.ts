@@ -716,7 +716,7 @@ export type ToMta =
 
 /** Child (MTA) → parent (server). */
 export type FromMta =
-  | { type: 'ready'; sandboxPort: number }
+  | { type: 'ready'; sandboxPort: number; inboundPort?: number | undefined }
   | { type: 'settled'; ledgerId: number }
   | { type: 'status'; status: MtaStatus }
   | { type: 'drained' };

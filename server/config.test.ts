@@ -23,6 +23,7 @@ test('nothing set: the ports of the documentation, the sandbox not forced, ./dat
     delivery: undefined,
     dns: [],
     log: 'info',
+    smtpCertificate: undefined,
     trustProxy: [],
   });
 });

@@ -2,8 +2,10 @@
  * The environment, read once at start. Every problem is named at once, with the variable, its value and what it
  * should be, so that an operator fixes all of them in one go. `.env.example` explains each variable.
  */
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -33,6 +35,8 @@ export interface Config {
   /** `ip:port`, IPv6 as `[ip]:port`; empty: the system's resolvers */
   dns: string[];
   log: LogLevel;
+  /** PEM files that STARTTLS shows; undefined: a self-signed certificate is made */
+  smtpCertificate: { cert: string; key: string } | undefined;
   /** proxies whose X-Forwarded-* headers are believed, as Fastify's `trustProxy`; empty: none */
   trustProxy: string[];
 }
@@ -154,6 +158,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     log: read('TODOKE_LOG', 'info', `should be one of ${LOG_LEVELS.join(', ')}`, (v) =>
       LOG_LEVELS.find((level) => level === v),
     ),
+    smtpCertificate: readSmtpCertificate(get, problems),
     trustProxy: read(
       'TODOKE_TRUST_PROXY',
       [],
@@ -163,6 +168,31 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** Both or none; what is in them is looked at, as nobody would notice a wrong one until a strict sender is turned away. */
+function readSmtpCertificate(
+  get: (variable: string) => string | undefined,
+  problems: ConfigProblem[],
+): Config['smtpCertificate'] {
+  const cert = get('TODOKE_SMTP_CERT');
+  const key = get('TODOKE_SMTP_KEY');
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    const variable = cert === undefined ? 'TODOKE_SMTP_CERT' : 'TODOKE_SMTP_KEY';
+    const expected = 'should name a PEM file, as the other one of TODOKE_SMTP_CERT and TODOKE_SMTP_KEY does';
+    problems.push({ variable, value: '', expected });
+    return undefined;
+  }
+  try {
+    createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) });
+    return { cert: resolve(cert), key: resolve(key) };
+  } catch (error) {
+    const why = (error as Error).message;
+    const expected = `should be a certificate in PEM form that TODOKE_SMTP_KEY=${JSON.stringify(key)} belongs to (${why})`;
+    problems.push({ variable: 'TODOKE_SMTP_CERT', value: cert, expected });
+    return undefined;
+  }
 }
 
 export const PUBLIC_URL_EXPECTED =

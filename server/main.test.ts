@@ -43,6 +43,7 @@ function run(args: string[], env: Record<string, string> = {}) {
       TODOKE_HOST: '127.0.0.1',
       TODOKE_ADMIN_PORT: '0',
       TODOKE_PUBLIC_PORT: '0',
+      TODOKE_INBOUND_PORT: '0',
       TODOKE_ADMIN_EMAIL: 'it@example.com',
       TODOKE_ADMIN_PASSWORD: PASSWORD,
       ...env,

@@ -1,7 +1,9 @@
 /** Wires the process: data folder, databases, worker, MTA, both listeners; and takes it all down again in order. */
+import { once } from 'node:events';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import type { Logger } from 'pino';
-import { type FileLock, openSpool, type Spool, spawnMta, trimHeap, tryLock } from '../mta/index.ts';
+import { type FileLock, isLocked, mtaLockFile, openSpool, type Spool, spawnMta, trimHeap, tryLock } from '../mta/index.ts';
 import { buildAdminApp } from './app.ts';
 import { auditor } from './audit/audit.ts';
 import { type FirstAdministrator, makeFirstAdministrator } from './auth/first-administrator.ts';
@@ -38,7 +40,7 @@ export class StartError extends Error {
 }
 
 export interface RunningServer {
-  ports: Pick<Ports, 'admin' | 'public'>;
+  ports: Pick<Ports, 'admin' | 'public' | 'inbound'>;
   /** Drains everything; a second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -72,6 +74,7 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
     const first = await makeFirstAdministrator(db, config);
     if (first) events.firstAdministrator(first);
 
+    config.ports.inbound = await inboundPort(config);
     const parts = wire(config, log, db, spool, events);
     undo.push(() => parts.jobs.stop());
     const health = { problems: () => findProblems(db, parts) };
@@ -91,7 +94,8 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
     for (const job of unfinishedImports(db)) parts.jobs.run(job);
     reconcile(parts.deps);
     const stopTimers = startTimers(parts, log);
-    const ports = { admin: config.ports.admin, public: config.ports.public };
+    const { admin: adminPort, public: publicPort, inbound } = config.ports;
+    const ports = { admin: adminPort, public: publicPort, inbound };
     writePorts(config, ports);
     trimHeap();
 
@@ -165,6 +169,7 @@ function wire(config: Config, log: Logger, db: Db, bareSpool: Spool, events: Ser
     dataDir: config.dataDir,
     dns: config.dns,
     log: config.log,
+    inbound: { host: config.host, port: config.ports.inbound, files: config.smtpCertificate },
     onSettled: () => jobs.ledgerGrew(),
     onStatus: () => showQueues(),
     onCrash: (event) => {
@@ -215,19 +220,45 @@ async function listen(app: App, config: Config, name: 'admin' | 'public', variab
   try {
     await app.listen({ host: config.host, port });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const where = `${config.host} port ${port} (${variable})`;
-    if (code === 'EADDRINUSE')
-      throw new StartError(
-        `${where} is in use by another program. Stop it, or set ${variable} to another port.`,
-      );
-    if (code === 'EACCES')
-      throw new StartError(`${where} may not be opened by this user. Choose a port above 1023.`);
-    if (code === 'EADDRNOTAVAIL')
-      throw new StartError(`TODOKE_HOST: ${config.host} is not an address of this machine.`);
-    throw new StartError(`${where} cannot be opened: ${message}`);
+    throw portError(error as NodeJS.ErrnoException, config.host, port, variable);
   }
   return (app.server.address() as { port: number }).port;
+}
+
+function portError(
+  { code, message }: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+  variable: string,
+): StartError {
+  const where = `${host} port ${port} (${variable})`;
+  if (code === 'EADDRINUSE')
+    return new StartError(
+      `${where} is in use by another program. Stop it, or set ${variable} to another port.`,
+    );
+  if (code === 'EACCES')
+    return new StartError(`${where} may not be opened by this user. Choose a port above 1023.`);
+  if (code === 'EADDRNOTAVAIL')
+    return new StartError(`TODOKE_HOST: ${host} is not an address of this machine.`);
+  return new StartError(`${where} cannot be opened: ${message}`);
+}
+
+/**
+ * The MTA will open it, and open it again after a crash: so it is chosen here, and tried, while somebody looks at the start.
+ * @throws StartError, but not when the MTA of a server that was killed still has it: ours waits for that one's end
+ */
+async function inboundPort({ host, ports, dataDir }: Config): Promise<number> {
+  const server = createServer();
+  try {
+    server.listen({ host, port: ports.inbound });
+    await once(server, 'listening');
+    return (server.address() as { port: number }).port;
+  } catch (error) {
+    if (isLocked(mtaLockFile(dataDir))) return ports.inbound;
+    throw portError(error as NodeJS.ErrnoException, host, ports.inbound, 'TODOKE_INBOUND_PORT');
+  } finally {
+    server.close();
+  }
 }
 
 function findProblems(db: Db, { mta }: Parts): string[] {

@@ -16,6 +16,7 @@ export interface SupervisorOptions {
   dataDir: string;
   dns: string[];
   log: string;
+  inbound?: Parameters<typeof spawnMta>[0]['inbound'];
   onSettled(ledgerId: number): void;
   onStatus(status: MtaStatus): void;
   onCrash(event: { code: number | null; signal: string | null; restartInMs: number }): void;
@@ -37,12 +38,13 @@ export class MtaSupervisor {
   }
 
   start(): void {
-    const { spawn, dataDir, dns, log } = this.#options;
+    const { spawn, dataDir, dns, log, inbound } = this.#options;
     this.#startedAt = performance.now();
     this.#handle = spawn({
       dataDir,
       dns,
       log,
+      inbound,
       onMessage: (message) => this.#receive(message),
       onExit: (code, signal) => this.#restart(code, signal),
     });
