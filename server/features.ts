@@ -5,6 +5,7 @@ import { campaignRoutes } from './campaigns/routes.ts';
 import { deliveryRoutes } from './delivery/routes.ts';
 import { sendingDomainRoutes } from './delivery/sending-domain-routes.ts';
 import type { Routes } from './deps.ts';
+import { messageRoutes, templateRoutes } from './messages/routes.ts';
 import { suppressionRoutes } from './suppression/routes.ts';
 import { trackingRoutes } from './tracking/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
@@ -17,6 +18,8 @@ export const features: Routes[] = [
   campaignRoutes,
   deliveryRoutes,
   sendingDomainRoutes,
+  messageRoutes,
+  templateRoutes,
   webhookRoutes,
 ];
 /** on the public port */

@@ -29,6 +29,7 @@ import { VERSION } from './version.ts';
 /** ms; together well below the ten seconds that `docker stop` gives */
 const HTTP_DRAIN = 2500;
 const MTA_DRAIN = 7000;
+import { dropUnanswered } from './messages/accept.ts';
 const WORKER_DRAIN = 3000;
 
 const TICK = 1000;
@@ -84,6 +85,7 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
     undo.push(() => admin.close());
     const publicApp = await buildPublicApp({ deps: parts.deps, log, metrics, features: publicFeatures });
     undo.push(() => publicApp.close());
+    dropUnanswered({ db, spool });
 
     config.ports.admin = await listen(admin, config, 'admin', 'TODOKE_ADMIN_PORT');
     config.ports.public = await listen(publicApp, config, 'public', 'TODOKE_PUBLIC_PORT');

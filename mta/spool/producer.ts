@@ -77,6 +77,12 @@ export function createSpool(db: Database): Spool {
   const blankByAddress = db.prepare(
     `UPDATE ledger SET recipient = '', reply = '', ip = '', user_agent = '' WHERE recipient = ? AND recipient <> ''`,
   );
+  // Written to one person, so it may name them; a bulk mail's content names nobody.
+  const blankContent = db.prepare(
+    `UPDATE job SET content = '{}' WHERE class <> 'bulk' AND (enqueued = 1 OR settled >= enqueued)
+     AND id IN (SELECT job_id FROM ledger WHERE recipient = @address AND recipient <> ''
+                UNION SELECT b.job_id FROM bucket b JOIN queue q ON q.bucket_id = b.id WHERE b.domain = @domain AND q.address = @address)`,
+  );
   const outstanding = db.prepare(
     'SELECT class, sum(enqueued - settled) AS queued FROM job WHERE settled < enqueued GROUP BY class',
   );
@@ -151,9 +157,11 @@ export function createSpool(db: Database): Spool {
     const now = Date.now();
     for (const address of addresses) {
       stop(address, 0, true, true);
-      blankByAddress.run(address);
       const parsed = parseAddress(address);
-      const rows = queuedOf.all(parsed.ok ? parsed.domain : '', subscriberId || -1, address) as {
+      const addressDomain = parsed.ok ? parsed.domain : '';
+      blankContent.run({ address, domain: addressDomain });
+      blankByAddress.run(address);
+      const rows = queuedOf.all(addressDomain, subscriberId || -1, address) as {
         id: number;
         attempts: number;
         listId: number;

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { messageRoutes } from '../messages/routes.ts';
 import { suppressionRoutes } from '../suppression/routes.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
 import { run } from '../testing/imports.ts';
@@ -12,7 +13,7 @@ import { audienceRoutes } from './routes.ts';
 let harness: Harness;
 let headers: Record<string, string>;
 beforeEach(async () => {
-  harness = await startHarness({ features: [audienceRoutes, suppressionRoutes] });
+  harness = await startHarness({ features: [audienceRoutes, suppressionRoutes, messageRoutes] });
   ({ headers } = await harness.login('editor'));
 });
 afterEach(() => harness.close());
@@ -81,12 +82,32 @@ async function busyPerson() {
   return { id: id as number, listId, jobId };
 }
 
+const messageTo = (to: string) =>
+  call(harness.admin, 'POST', '/api/v1/messages', harness.key('messages:send'), {
+    from: { address: 'shop@example.jp' },
+    to,
+    subject: 'SecretSubject',
+    text: 'SecretText',
+    html: '<a href="https://example.jp/SecretLink">x</a>',
+    trackClicks: true,
+  });
+
 test('nothing that names the person is left on disk, and counts stay', async () => {
   const { id, jobId } = await busyPerson();
   await api('PATCH', `/subscribers/${id}`, { name: 'SecretName2' });
+  expect((await messageTo('hanako.secret@example.jp')).status).toBe(202);
   expect(onDisk('hanako.secret')).not.toEqual([]);
+  expect(onDisk('SecretLink')).toContain('spool.db-wal');
   expect((await api('DELETE', `/subscribers/${id}`)).status).toBe(204);
-  for (const secret of ['hanako.secret', 'SecretName', 'SecretMemo', 'SecretAgent', '192.0.2.77']) {
+  const written = ['SecretSubject', 'SecretText', 'SecretLink'];
+  for (const secret of [
+    'hanako.secret',
+    'SecretName',
+    'SecretMemo',
+    'SecretAgent',
+    '192.0.2.77',
+    ...written,
+  ]) {
     expect([secret, onDisk(secret)]).toEqual([secret, []]);
   }
   const { $client: client } = harness.db;
@@ -95,6 +116,8 @@ test('nothing that names the person is left on disk, and counts stay', async () 
   }
   expect(harness.deps.spool.job(jobId)).toMatchObject({ enqueued: 1, settled: 1, suppressed: 1 });
   expect(harness.deps.spool.searchLedger({ subscriberId: id }, undefined, 10)).toMatchObject([
+    // the single message that had not left yet, and the campaign's mail
+    { kind: 'suppressed', recipient: '', ip: '' },
     { kind: 'suppressed', recipient: '', ip: '' },
     { kind: 'opened', recipient: '', ip: '', userAgent: '' },
   ]);

@@ -1,5 +1,6 @@
 /** Erasing a person: nothing that names them stays, on disk neither. */
 import { join } from 'node:path';
+import type { Database } from 'better-sqlite3';
 import type { Spool } from '../../mta/index.ts';
 import { openSandboxMail, scrubFile } from '../../mta/index.ts';
 import { databaseFile } from '../db/open.ts';
@@ -45,12 +46,25 @@ export async function eraseSubscriber(
         )
         .run(id);
       client.prepare('DELETE FROM engagements WHERE subscriber_id = ?').run(id);
+      eraseFromMessages(client, emailKey);
       client.prepare('DELETE FROM subscribers WHERE id = ?').run(id);
     })
     .immediate();
   spool.erase(id, addresses);
   const clean = await scrubFile(databaseFile(dataDir), addresses);
   return (await scrubFile(join(dataDir, 'spool.db'), addresses)) && clean;
+}
+
+/** What a single message said to them, too: its subject may name them. */
+function eraseFromMessages(client: Database, emailKey: string): void {
+  client
+    .prepare(
+      `UPDATE messages SET subject = '', links = '[]' WHERE id IN (SELECT message_id FROM message_recipients WHERE address_key = ?)`,
+    )
+    .run(emailKey);
+  client
+    .prepare(`UPDATE message_recipients SET address = '', address_key = '' WHERE address_key = ?`)
+    .run(emailKey);
 }
 
 /** Test mail in the sandbox names people too. */

@@ -108,6 +108,16 @@ export const ROUTES: Record<string, Permission> = {
   'POST /api/v1/campaigns/:id/duplicate': 'campaigns:write',
   'GET /api/v1/campaigns/:id/report': 'reports:read',
 
+  'GET /api/v1/messages': 'deliveries:read',
+  'POST /api/v1/messages': 'messages:send',
+  'GET /api/v1/messages/:id': 'deliveries:read',
+  'POST /api/v1/messages/:id/cancel': 'messages:send',
+  'GET /api/v1/templates': 'campaigns:read',
+  'POST /api/v1/templates': 'campaigns:write',
+  'GET /api/v1/templates/:id': 'campaigns:read',
+  'PATCH /api/v1/templates/:id': 'campaigns:write',
+  'DELETE /api/v1/templates/:id': 'campaigns:write',
+
   'GET /api/v1/deliveries': 'deliveries:read',
   'GET /api/v1/queues': 'deliveries:read',
   'POST /api/v1/queues/stop': 'campaigns:send',

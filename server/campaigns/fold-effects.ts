@@ -1,6 +1,6 @@
 /**
- * What follows from ledger rows besides counting: addresses that must not be mailed any more, and people who left.
- * Everything here may be done twice.
+ * What follows from ledger rows besides counting: addresses that must not be mailed any more (whatever mail has found that out), and people
+ * who left. Everything here may be done twice.
  */
 import type { Statement } from 'better-sqlite3';
 import type { FoldRow, Reason, Spool } from '../../mta/index.ts';
@@ -25,7 +25,7 @@ export class FoldEffects {
   }
 
   /** True: somebody must not be mailed any more, so the MTA should look at its stops. */
-  apply(rows: readonly FoldRow[], campaignOf: (jobId: number) => number): boolean {
+  apply(rows: readonly FoldRow[], campaignOf: (jobId: number) => number | undefined): boolean {
     const effects = rows.flatMap((row) => this.#effectOf(row, campaignOf) ?? []);
     if (effects.length === 0) return false;
     // The spool commits first: after a crash in between, both are done again, while a stop that was noted here but not
@@ -36,7 +36,7 @@ export class FoldEffects {
     return true;
   }
 
-  #effectOf(row: FoldRow, campaignOf: (jobId: number) => number): (() => void) | undefined {
+  #effectOf(row: FoldRow, campaignOf: (jobId: number) => number | undefined): (() => void) | undefined {
     const { kind, recipient, subscriberId, listId, reason, at, id: ledgerId } = row;
     // '' when the person was erased since
     if (kind === 'bounced' && recipient !== '' && (DEAD.has(reason) || this.#hostIsGone(row))) {
@@ -57,9 +57,10 @@ export class FoldEffects {
       } as const;
       return () => suppress(this.#db, this.#spool, input);
     }
-    if (kind === 'unsubscribed') {
+    const campaign = kind === 'unsubscribed' ? campaignOf(row.jobId) : undefined;
+    if (campaign !== undefined) {
       // Done already when the request was answered, unless a crash came in between or it came by mail.
-      const source = `campaign:${campaignOf(row.jobId)}`;
+      const source = `campaign:${campaign}`;
       return () => unsubscribe(this.#db, this.#spool, { subscriberId, listId: listId || 'all', source, at });
     }
     return undefined;

@@ -259,6 +259,26 @@ describe('what follows', () => {
     expect(harness.sent.mta).toContainEqual({ type: 'stops' });
   });
 
+  it('the bounce of a single message counts as much as a campaign’s', async () => {
+    const { jobId } = harness.deps.spool.submit(
+      {
+        ref: 'message:1',
+        class: 'transactional',
+        content: {
+          from: { name: '', address: 'shop@example.jp' },
+          subject: 's',
+          text: 't',
+          track: { opens: false, clicks: false },
+        },
+      },
+      [{ address: 'dead@example.jp', subscriberId: 0, listId: 0, merge: {} }],
+    );
+    const ledgerId = mta.settle(jobId, mta.queued(jobId)[0]!, { kind: 'bounced', reason: 'unknown-user' });
+    await folded();
+    const expected = { email: 'dead@example.jp', reason: 'unknown-user', scope: 'all', ledgerId };
+    expect(harness.db.select().from(suppressions).all()).toMatchObject([expected]);
+  });
+
   it('a domain that does not exist ends mail only when it did not a day before either', async () => {
     const day = 24 * 3_600_000;
     const { jobId } = await campaign(3);

@@ -122,8 +122,7 @@ export class Fold {
   #foldBatch(): boolean {
     const { through, rows } = this.#context.spool.foldLedger(this.#position(), BATCH);
     if (rows.length === 0) return false;
-    const ours = rows.filter((row) => this.#campaign(row.jobId) !== undefined);
-    if (this.#effects.apply(ours, (jobId) => this.#campaign(jobId)!)) this.#context.mta({ type: 'stops' });
+    if (this.#effects.apply(rows, (jobId) => this.#campaign(jobId))) this.#context.mta({ type: 'stops' });
     this.#commit(rows, through);
     return true;
   }

@@ -1,8 +1,9 @@
-/** Where a click goes: the links of a campaign as they were compiled at start, in memory for the campaigns of the day. */
+/** Where a click goes: the links of a campaign or a message as they were compiled, in memory for those of the day. */
 import { compileContent, type Spool } from '../../mta/index.ts';
 import { contentSource, findLists } from '../campaigns/content.ts';
 import { findCampaign } from '../campaigns/store.ts';
 import type { Db } from '../deps.ts';
+import { messageOf } from '../messages/accept.ts';
 
 /** A table of links is a few kilobytes. */
 const JOBS_KEPT = 200;
@@ -26,7 +27,7 @@ export class LinkTables {
       this.#tables.set(jobId, cached);
       return cached.get(index);
     }
-    const frozen = this.#frozen(jobId);
+    const frozen = this.#frozen(jobId) ?? this.#ofMessage(jobId);
     if (!frozen) return this.#ofTest(jobId).get(index);
     if (this.#tables.size >= JOBS_KEPT) this.#tables.delete(this.#tables.keys().next().value!);
     this.#tables.set(jobId, frozen);
@@ -41,6 +42,13 @@ export class LinkTables {
       .all(jobId) as { index: number | null; url: string }[];
     if (rows.length === 0) return undefined;
     return new Map(rows.flatMap(({ index, url }) => (index === null ? [] : [[index, url]])));
+  }
+
+  #ofMessage(jobId: number): Map<number, string> | undefined {
+    const id = messageOf(this.#spool.job(jobId)?.ref ?? '');
+    if (id === undefined) return undefined;
+    const links = this.#db.$client.prepare('SELECT links FROM messages WHERE id = ?').pluck().get(id);
+    return new Map((JSON.parse((links as string | undefined) ?? '[]') as string[]).entries());
   }
 
   /** A test mail's links are those of the campaign as it stands now: not kept, as a draft changes. */
