@@ -92,6 +92,11 @@ export class Bucket {
     return this.claimed - this.#ready.length;
   }
 
+  /** The row is read and waits for a courier. */
+  isReady(rowId: number): boolean {
+    return this.#ready.some(({ id }) => id === rowId);
+  }
+
   said(reply: string, now: number): void {
     this.lastReply = reply;
     this.lastReplyAt = now;

@@ -6,7 +6,7 @@ import type { Gate } from './gate.ts';
 import type { Holdings } from './holdings.ts';
 import type { Outlets } from './outlets.ts';
 import type { Placer } from './placer.ts';
-import { synthetic } from './settlement.ts';
+import { returnedBy } from './returns.ts';
 import { type Settler, SLICE } from './settler.ts';
 import type { Site } from './site.ts';
 
@@ -26,12 +26,14 @@ export interface ErrandParts {
 }
 
 /**
- * Orders that are done once, `bounce` and `retry`: in slices, over what was queued when they were given. One that a restart interrupts is begun
- * again and finds only what is left.
+ * Orders that are done once, `bounce` and `retry`: in slices, over what was queued when they were given. A bounce also waits for mail that is on
+ * its way then, and bounces what comes back. One that a restart interrupts is begun again and finds only what is left.
  */
 export class Errands {
   readonly #parts: ErrandParts;
   #orders: readonly BookedControl[] = [];
+  /** bounces that have gone over everything and wait for what was on its way, ten minutes at most */
+  readonly #waiting = new Set<number>();
   #running = false;
 
   constructor(parts: ErrandParts) {
@@ -41,23 +43,33 @@ export class Errands {
   /** Those that are not done; one that is no longer among them was taken back. */
   set(orders: readonly BookedControl[]): void {
     this.#orders = orders;
+    const ids = new Set(orders.map(({ id }) => id));
+    this.#parts.settler.returns.keep(ids);
+    for (const id of this.#waiting) if (!ids.has(id)) this.#waiting.delete(id);
     this.goOn();
   }
 
   /** Also called by the tick: what waited for the disk goes on. */
   goOn(): void {
     const { gate, onError } = this.#parts;
-    if (this.#running || this.#orders.length === 0 || gate.diskFull || !gate.settings) return;
+    if (this.#running || this.#orders.length === 0 || gate.diskFull || gate.draining || !gate.settings)
+      return;
     this.#running = true;
-    void this.#run(this.#orders[0]!)
+    void this.#next()
       .catch((error: unknown) => onError('an order could not be carried out; it is tried again', error))
       .finally(() => {
         this.#running = false;
       });
   }
 
+  async #next(): Promise<void> {
+    const order = this.#orders.find(({ id }) => !this.#waiting.has(id));
+    if (order) await this.#run(order);
+    else for (const each of this.#orders) await this.#collect(each);
+  }
+
   async #run(order: BookedControl): Promise<void> {
-    const { holdings, book, flush } = this.#parts;
+    const { holdings } = this.#parts;
     const revived = new Set<Site>();
     const all = [...holdings.buckets.values()];
     for (let at = 0; at < all.length; at += LOOKUPS) {
@@ -70,10 +82,35 @@ export class Errands {
       await turn();
       if (!this.#stands(order)) return;
     }
+    if (order.action === 'bounce') {
+      this.#waiting.add(order.id);
+      await this.#collect(order);
+    } else this.#done(order);
+  }
+
+  /** Bounces what was on its way and has come back; when nothing is on its way any more, the order is done. */
+  async #collect(order: BookedControl): Promise<void> {
+    const { holdings, settler, book } = this.#parts;
+    const { returns } = settler;
+    for (const bucket of returns.back(order.id, (...mail) => holdings.isOnItsWay(...mail)))
+      await this.#bounce(order, bucket);
+    if (!this.#stands(order)) {
+      this.#waiting.delete(order.id);
+      return;
+    }
+    const returned = returns.count(order.id);
+    if (returned > 0) book.count(order.id, returned);
+    if (!returns.waitsFor(order.id)) this.#done(order);
+  }
+
+  #done(order: BookedControl): void {
+    const { book, flush } = this.#parts;
     flush();
+    // What could not be written is still there: it is begun again.
+    this.#waiting.delete(order.id);
     if (!this.#stands(order)) return;
     book.done(order.id);
-    this.#orders = this.#orders.filter((each) => each !== order);
+    this.#orders = this.#orders.filter(({ id }) => id !== order.id);
   }
 
   /** Taken back, or nothing can be written now: then it goes on later. */
@@ -102,17 +139,16 @@ export class Errands {
 
   async #bounce(order: BookedControl, bucket: Bucket): Promise<void> {
     const { holdings, settler, book } = this.#parts;
-    // RFC 3463 X.7.1: delivery not authorized. Whoever ordered it is named in the audit log, not in a reply that may be exported.
-    const text = `Returned by an operator's order (no. ${order.id})${order.reason ? `: ${order.reason}` : ''}`;
-    const verdict = synthetic('bounced', 'other', '5.7.1', text);
+    const verdict = returnedBy(order);
     for (;;) {
       if (holdings.buckets.get(bucket.id) !== bucket || !this.#stands(order)) return;
       const rows = holdings.takeAny(bucket, SLICE, order.lastQueueId);
       for (const row of rows) settler.settle(bucket, row, verdict);
       if (rows.length > 0) book.count(order.id, rows.length);
-      if (rows.length < SLICE) return;
+      if (rows.length < SLICE) break;
       await turn();
     }
+    settler.returns.add(order, bucket, holdings.onTheirWay(bucket, order.lastQueueId));
   }
 
   async #retry(order: BookedControl, bucket: Bucket, revived: Set<Site>): Promise<void> {

@@ -52,6 +52,18 @@ export class Holdings {
     return bucket.takeAny(this.#claims, this.claimed, limit, through);
   }
 
+  /** Taken and not yet settled on disk. */
+  isOnItsWay(bucket: Bucket, rowId: number): boolean {
+    return this.claimed.has(rowId) && !bucket.isReady(rowId);
+  }
+
+  /** Queue ids of the bucket's mails that are on their way, none newer than `through`; to be asked when no others of that age are left. */
+  onTheirWay(bucket: Bucket, through: number): number[] {
+    if (bucket.inFlight === 0) return [];
+    const ids = this.#claims.claimedThrough(bucket.id, this.claimed, bucket.claimed, through);
+    return ids.filter((id) => !bucket.isReady(id));
+  }
+
   /** Mails taken and not yet settled on disk. */
   get inFlight(): number {
     let sum = 0;

@@ -5,6 +5,7 @@ import type { Bucket } from './bucket.ts';
 import type { Gate } from './gate.ts';
 import type { Holdings } from './holdings.ts';
 import { isExpired } from './retry.ts';
+import { Returns, returnedBy } from './returns.ts';
 import {
   STOPPED,
   type SuppressedVerdict,
@@ -21,6 +22,8 @@ export const SLICE = 500;
 /** Gives mails their outcome: into the group commit, and out of the lines. */
 export class Settler {
   stops = new Stops();
+  /** mail that operators want back */
+  readonly returns = new Returns();
   readonly #holdings: Holdings;
   readonly #gate: Gate;
   readonly #commit: GroupCommit;
@@ -65,11 +68,16 @@ export class Settler {
     return verdict !== undefined;
   }
 
-  /** Settles the mail of somebody who left meanwhile. */
+  /** Settles the mail of somebody who left meanwhile, and what an operator wants back. */
   stopped(bucket: Bucket, row: QueueRow): boolean {
     const stop = this.stops.match(row.address, row.listId);
-    if (stop) this.settle(bucket, row, STOPPED, undefined, { erased: stop.erased });
-    return stop !== undefined;
+    if (stop) {
+      this.settle(bucket, row, STOPPED, undefined, { erased: stop.erased });
+      return true;
+    }
+    const order = this.returns.take(row.id);
+    if (order) this.settle(bucket, row, returnedBy(order));
+    return order !== undefined;
   }
 
   expired(row: QueueRow, now: number): boolean {

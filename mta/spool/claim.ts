@@ -42,6 +42,7 @@ export const parseMerge = (json: string): MergeValues => JSON.parse(json) as Mer
 export class Claims {
   readonly #db: Database;
   readonly #buckets: Statement;
+  readonly #bucketsOf: Statement;
   readonly #due: Statement;
   readonly #row: Statement;
   readonly #nextAt: Statement;
@@ -58,6 +59,7 @@ export class Claims {
       `SELECT id, job_id AS jobId, domain, touched, (SELECT min(next_at) FROM queue WHERE bucket_id = bucket.id) AS nextAt
        FROM bucket WHERE touched > ? AND queued > 0 ORDER BY touched`,
     );
+    this.#bucketsOf = db.prepare('SELECT id FROM bucket WHERE domain = ? AND queued > 0').pluck();
     this.#due = db
       .prepare('SELECT id FROM queue WHERE bucket_id = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?')
       .pluck();
@@ -87,6 +89,11 @@ export class Claims {
     return this.#buckets.all(touched) as BucketRow[];
   }
 
+  /** ids of the buckets that hold the domain's mail */
+  bucketsOf(domain: string): number[] {
+    return this.#bucketsOf.all(domain) as number[];
+  }
+
   /**
    * Up to `limit` rows that are due and not claimed. The claimed ones stand at the head of the index until they are
    * settled, so they are read over: their number is bounded by what is in flight.
@@ -110,6 +117,17 @@ export class Claims {
     through: number,
   ): QueueRow[] {
     return this.#rows(this.#all.all(bucketId, through, limit + claimedHere) as number[], limit, claimed);
+  }
+
+  /** Of the bucket's claimed rows those that are not newer than `through`, once no others of that age are left. */
+  claimedThrough(
+    bucketId: number,
+    claimed: ReadonlySet<number>,
+    claimedHere: number,
+    through: number,
+  ): number[] {
+    const ids = this.#all.all(bucketId, through, claimedHere) as number[];
+    return ids.filter((id) => claimed.has(id));
   }
 
   #rows(ids: number[], limit: number, claimed: ReadonlySet<number>): QueueRow[] {
