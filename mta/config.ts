@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { CertificateFiles } from './inbound/certificate.ts';
+import type { SocketLimits } from './queue/sockets.ts';
 
 /** What the MTA needs from the environment; the server has checked it before and passes it on. */
 export interface MtaConfig {
@@ -9,6 +10,8 @@ export interface MtaConfig {
   log: string;
   /** where inbound mail comes in; undefined: nowhere */
   inbound: { host: string; port: number; files: CertificateFiles | undefined } | undefined;
+  /** connections to other servers at a time, see `socketLimits` */
+  connections: number | undefined;
 }
 
 export function readMtaConfig(env: NodeJS.ProcessEnv): MtaConfig {
@@ -23,7 +26,26 @@ export function readMtaConfig(env: NodeJS.ProcessEnv): MtaConfig {
       .filter(Boolean),
     log: env.TODOKE_LOG || 'info',
     inbound: readInbound(env),
+    connections: Number(env.TODOKE_CONNECTIONS) || undefined,
   };
+}
+
+/** 10 M mails an hour at half a second each need 1,400 connections; firewalls of small offices count some thousands. */
+const CONNECTIONS = 2000;
+/** Files that are no connections: databases, threads, look-ups, the sandbox. */
+const OTHER_FILES = 256;
+
+/**
+ * How many connections the MTA may have at a time.
+ * @param wanted as the operator says, undefined: as many as make sense
+ * @param files that the process may have open, undefined: any number
+ */
+export function socketLimits(wanted: number | undefined, files: number | undefined): SocketLimits {
+  const open = Math.max(
+    16,
+    Math.min(wanted ?? CONNECTIONS, (files ?? Number.POSITIVE_INFINITY) - OTHER_FILES),
+  );
+  return { open, opening: Math.max(8, Math.floor(open / 4)) };
 }
 
 function readInbound(env: NodeJS.ProcessEnv): MtaConfig['inbound'] {
@@ -32,8 +54,7 @@ function readInbound(env: NodeJS.ProcessEnv): MtaConfig['inbound'] {
   return {
     host: TODOKE_HOST || '0.0.0.0',
     port: Number(TODOKE_INBOUND_PORT),
-    files:
-      TODOKE_SMTP_CERT && TODOKE_SMTP_KEY ? { cert: TODOKE_SMTP_CERT, key: TODOKE_SMTP_KEY } : undefined,
+    files: TODOKE_SMTP_CERT && TODOKE_SMTP_KEY ? { cert: TODOKE_SMTP_CERT, key: TODOKE_SMTP_KEY } : undefined,
   };
 }
 

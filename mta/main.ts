@@ -1,6 +1,7 @@
 /** The MTA process: opens the spool, starts the sandbox and the dispatcher, and talks with the server over IPC. */
 import { pino } from 'pino';
-import { readMtaConfig } from './config.ts';
+import { readMtaConfig, socketLimits } from './config.ts';
+import { fileLimit } from './file-limit.ts';
 import { Inbound } from './inbound/inbound.ts';
 import { readInboundSettings } from './inbound/settings.ts';
 import { mtaLockFile, waitForLock } from './lock.ts';
@@ -42,6 +43,7 @@ const dispatcher = new Dispatcher({
   resolver: createResolver({ servers: config.dns }),
   secureResolver: createSecureResolver({ servers: config.dns }),
   sandboxPort: sandbox.port,
+  socketLimits: socketLimits(config.connections, fileLimit()),
   onSettled: (ledgerId) => {
     settledId = ledgerId;
   },

@@ -570,6 +570,7 @@ export const WAIT_REASONS = [
   'connect-rate',
   'rate-limit',
   'provider-limit',
+  'machine-limit',
   'reserved',
   'warm-up',
   'quiet-minutes',

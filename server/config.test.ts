@@ -48,6 +48,7 @@ describe('values that are taken', () => {
     [{ TODOKE_DELIVERY: 'live' }, { delivery: 'live' }],
     [{ TODOKE_DNS: '192.0.2.1:5353, 192.0.2.2' }, { dns: ['192.0.2.1:5353', '192.0.2.2:53'] }],
     [{ TODOKE_DNS: '2001:db8::1,[2001:db8::2]:5353' }, { dns: ['[2001:db8::1]:53', '[2001:db8::2]:5353'] }],
+    [{ TODOKE_CONNECTIONS: '500' }, { connections: 500 }],
     [{ TODOKE_LOG: 'debug' }, { log: 'debug' }],
     [
       { TODOKE_TRUST_PROXY: 'loopback, 10.0.0.0/8,2001:db8::/32' },

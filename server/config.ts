@@ -34,6 +34,8 @@ export interface Config {
   delivery: 'sandbox' | 'live' | undefined;
   /** `ip:port`, IPv6 as `[ip]:port`; empty: the system's resolvers */
   dns: string[];
+  /** of the MTA to other servers at a time, which reads the variable itself; undefined: what suits the limit of open files */
+  connections: number | undefined;
   log: LogLevel;
   /** PEM files that STARTTLS shows; undefined: a self-signed certificate is made */
   smtpCertificate: { cert: string; key: string } | undefined;
@@ -154,6 +156,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       [],
       'should be resolvers as ip:port, separated by commas, such as 192.0.2.53:53',
       parseDns,
+    ),
+    connections: read('TODOKE_CONNECTIONS', undefined, 'should be a number from 20 to 50000', (v) =>
+      /^\d{2,5}$/.test(v) && Number(v) >= 20 && Number(v) <= 50_000 ? Number(v) : undefined,
     ),
     log: read('TODOKE_LOG', 'info', `should be one of ${LOG_LEVELS.join(', ')}`, (v) =>
       LOG_LEVELS.find((level) => level === v),

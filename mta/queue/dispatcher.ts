@@ -31,6 +31,7 @@ import { RelayWatch } from './relay-watch.ts';
 import type { SessionOpener } from './session-opener.ts';
 import { Settler } from './settler.ts';
 import { Shaping } from './shaping.ts';
+import { type SocketLimits, Sockets } from './sockets.ts';
 import { SpoolWatch } from './spool-watch.ts';
 import { statusLines, statusSites, statusSources } from './status.ts';
 import { Throughput } from './throughput.ts';
@@ -52,6 +53,7 @@ export interface DispatcherOptions {
   resolver: Resolver;
   secureResolver: SecureResolver;
   sandboxPort: number;
+  socketLimits: SocketLimits;
   onSettled(ledgerId: number): void;
   onError(what: string, error: unknown): void;
 }
@@ -71,6 +73,7 @@ export class Dispatcher {
   readonly #cancelling: Cancelling;
   readonly #shaping: Shaping;
   readonly #traffic = new Traffic();
+  readonly #sockets: Sockets;
   readonly #outlets: Outlets;
   readonly #laneSources = new LaneSources();
   readonly #sources: Sources;
@@ -121,7 +124,8 @@ export class Dispatcher {
       sendingDomainChanged: () => this.#placer.reconsider(),
       laneFree: (lane) => this.#outlets.pumpSoon(lane.site),
     });
-    this.#outlets = new Outlets(this.#gate, this.#shaping, this.#traffic);
+    this.#sockets = new Sockets(options.socketLimits);
+    this.#outlets = new Outlets(this.#gate, this.#shaping, this.#traffic, this.#sockets);
     this.#sources = new Sources({
       onChange: (address, usable) => {
         const source = this.#laneSources.get(address);
@@ -237,6 +241,7 @@ export class Dispatcher {
       gate: this.#gate,
       controls: this.#placer.controls,
       warmUps: this.#shaping.warmUps,
+      sockets: this.#sockets,
       wall,
       now: performance.now(),
     };

@@ -368,6 +368,11 @@ export class Lane {
     line.deadUntil = performance.now() + ms;
   }
 
+  /** Its last connection was of no use, or could not be had. */
+  get failing(): boolean {
+    return this.#deadUntil > 0 || this.#fruitless > 0;
+  }
+
   /** An operator wants it tried again at once. */
   revive(): void {
     this.#deadUntil = 0;

@@ -11,9 +11,12 @@ import { Relays, type RouteRelays } from './relays.ts';
 import { Rounds } from './rounds.ts';
 import type { Shaping } from './shaping.ts';
 import { Site, type SiteWorld } from './site.ts';
+import type { SocketRank, Sockets } from './sockets.ts';
 
 /** sites looked at in a tick: 20,000 a second cost 4 % of a core */
 const WALK = 2000;
+/** sites that have waited for a connection and are looked at in a turn of the event loop */
+const GRANTS = 500;
 
 /** Sites, what they share, and their connections: opens those that are needed and gives them work. */
 export class Outlets implements SiteWorld {
@@ -24,6 +27,7 @@ export class Outlets implements SiteWorld {
   readonly #gate: Gate;
   readonly #shaping: Shaping;
   readonly #owner: CourierOwner;
+  readonly #sockets: Sockets;
   /** sites of before the settings changed: the new ones take over what they have learnt */
   #before = new Map<string, Site>();
   readonly #caps = new Map<string, Cap>();
@@ -36,8 +40,9 @@ export class Outlets implements SiteWorld {
   #scheduled = false;
   #onEnd: (() => void) | undefined;
 
-  constructor(gate: Gate, shaping: Shaping, owner: CourierOwner) {
+  constructor(gate: Gate, shaping: Shaping, owner: CourierOwner, sockets: Sockets) {
     this.#gate = gate;
+    this.#sockets = sockets;
     this.#shaping = shaping;
     this.#owner = owner;
   }
@@ -75,6 +80,7 @@ export class Outlets implements SiteWorld {
     for (const site of this.sites.values()) site.forgetBefore();
     this.sites.clear();
     this.#working.clear();
+    this.#sockets.forgetWaiting();
     this.routeRelays.apply(routes);
     this.stopAll();
   }
@@ -129,6 +135,7 @@ export class Outlets implements SiteWorld {
    * at a time, as 100,000 may be in a long wait (a probe, a source that is out, a day's warm-up), and whoever ends a short one tells the site.
    */
   tick(): void {
+    for (const courier of this.#sockets.givingWay(performance.now())) courier.stop();
     for (const { lane } of this.couriers) this.pumpSoon(lane.site);
     for (const site of this.#rounds.next(WALK)) {
       if (site.hasWork) this.pumpSoon(site);
@@ -149,17 +156,34 @@ export class Outlets implements SiteWorld {
   /** Gives the site's connections work and opens more; once per turn of the event loop however often it is asked. */
   pumpSoon(site: Site): void {
     this.#dirty.add(site);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
+      this.#grant();
       const sites = [...this.#dirty];
       this.#dirty.clear();
-      for (const each of sites) this.#pump(each);
+      for (const each of sites) this.#pump(each, false);
     });
   }
 
-  #pump(site: Site): void {
+  /** Before anybody else, those that have waited get the connections that are free. */
+  #grant(): void {
+    if (!this.#gate.open) return;
+    for (let n = 0; n < GRANTS; n += 1) {
+      const site = this.#sockets.next();
+      if (!site) return;
+      this.#pump(site, true);
+    }
+    this.#schedule();
+  }
+
+  /** `granted`: it is its turn for a connection. */
+  #pump(site: Site, granted: boolean): void {
     if (!this.#gate.open || !this.stands(site)) return;
     for (const lane of site.lanes) for (const courier of lane.couriers) courier.pump();
     if (!site.hasWork) return;
@@ -167,8 +191,19 @@ export class Outlets implements SiteWorld {
     const wall = Date.now();
     for (const group of site.groupsInTurn()) {
       const lane = site.laneFor(group, now, wall);
-      if (lane) this.#connect(lane, group, now);
-      else this.#makeRoom(group);
+      if (!lane) {
+        this.#makeRoom(group);
+        continue;
+      }
+      const rank = rankOf(group, lane);
+      const full = this.#sockets.full(group.urgent);
+      if (full || (!granted && this.#sockets.contended(rank))) {
+        this.#sockets.wait(site, rank);
+        if (!full) this.#schedule();
+        continue;
+      }
+      granted = false;
+      this.#connect(lane, group, now);
     }
   }
 
@@ -178,9 +213,15 @@ export class Outlets implements SiteWorld {
     lane.couriers.add(courier);
     courier.caps = lane.caps;
     for (const cap of courier.caps) cap.couriers.add(courier);
-    courier.forUrgent = lane.beyondBulk;
     this.couriers.add(courier);
+    this.#sockets.begun(courier, now);
+    courier.forUrgent = this.beyondBulk(lane);
     void courier.start();
+  }
+
+  /** More connections than bulk mail may have, of the lane or of the whole MTA: what was opened for urgent mail is kept for it. */
+  beyondBulk(lane: Lane): boolean {
+    return this.#sockets.beyondBulk || lane.beyondBulk;
   }
 
   /** An idle connection that cannot carry the group's mail gives up its slot when the group has none. */
@@ -201,10 +242,17 @@ export class Outlets implements SiteWorld {
     }
   }
 
+  /** The server has greeted. */
+  opened(courier: Courier): void {
+    this.#sockets.opened(courier);
+    this.pumpSoon(courier.lane.site);
+  }
+
   /** The connection is gone. */
   ended(courier: Courier): void {
     const { lane } = courier;
     this.couriers.delete(courier);
+    this.#sockets.ended(courier);
     lane.couriers.delete(courier);
     for (const cap of courier.caps) {
       cap.couriers.delete(courier);
@@ -219,6 +267,7 @@ export class Outlets implements SiteWorld {
     // Its site may have been replaced by one that waits for the slot.
     const site = this.sites.get(lane.site.spec.key);
     if (site) this.pumpSoon(site);
+    else this.#schedule();
   }
 
   // ---- what sites ask for (SiteWorld)
@@ -268,3 +317,9 @@ export class Outlets implements SiteWorld {
     return this.routeRelays.of(routeId);
   }
 }
+
+const rankOf = ({ urgent, site }: Group, lane: Lane): SocketRank => {
+  if (urgent) return 'urgent';
+  if (site.connections > 0) return 'further';
+  return lane.failing ? 'probe' : 'first';
+};

@@ -57,7 +57,7 @@ export class Traffic implements CourierOwner {
     const wall = Date.now();
     let last = urgent ? BULK - 1 : lane.lastRank(wall);
     if (courier.forUrgent) {
-      if (lane.beyondBulk) last = BULK - 1;
+      if (outlets.beyondBulk(lane)) last = BULK - 1;
       else courier.forUrgent = false;
     }
     if (relay && last === BULK && relays?.waits(relay, now)) last = BULK - 1;
@@ -221,7 +221,7 @@ export class Traffic implements CourierOwner {
 
   opened(courier: Courier): void {
     courier.lane.connected(courier.line);
-    this.parts.outlets.pumpSoon(courier.lane.site);
+    this.parts.outlets.opened(courier);
   }
 
   openFailed(courier: Courier, failure: OpenFailure): void {

@@ -7,6 +7,7 @@ import type { Gate } from './gate.ts';
 import { BULK, type Group } from './group.ts';
 import type { Lane } from './lane.ts';
 import type { Line } from './line.ts';
+import type { Sockets } from './sockets.ts';
 
 export interface Waiting {
   reason: WaitReason;
@@ -25,6 +26,7 @@ const ACTIVITY: readonly WaitReason[] = [
   'connect-rate',
   'reserved',
   'connection-limit',
+  'machine-limit',
   'quiet-minutes',
   'warm-up',
   'suspended',
@@ -52,6 +54,7 @@ export interface WaitingWorld {
   gate: Gate;
   controls: Controls;
   warmUps: WarmUps;
+  sockets: Pick<Sockets, 'waits'>;
   /** epoch ms, and of the monotonic clock */
   wall: number;
   now: number;
@@ -95,12 +98,11 @@ export function waitingOfLane(lane: Lane, world: WaitingWorld): Waiting {
 }
 
 function ofLine(lane: Lane, line: Line, urgent: boolean, world: WaitingWorld): Waiting {
-  const { wall, now } = world;
-  const reason = reasonOf(lane, line, urgent, wall, now);
+  const reason = reasonOf(lane, line, urgent, world);
   return { reason, until: untilOf(reason, lane, line, world) };
 }
 
-function reasonOf(lane: Lane, line: Line, urgent: boolean, wall: number, now: number): WaitReason {
+function reasonOf(lane: Lane, line: Line, urgent: boolean, { sockets, wall, now }: WaitingWorld): WaitReason {
   const closed = lane.closed(line, now);
   if (closed) return closed;
   if (lane.warming?.full) return 'warm-up';
@@ -116,7 +118,7 @@ function reasonOf(lane: Lane, line: Line, urgent: boolean, wall: number, now: nu
     if (lane.mailWait(now) > 0) return lane.rateReason(now);
     return limited ? 'rate-limit' : (lane.limitReason(urgent) ?? 'sending');
   }
-  return lane.block(line, urgent, now, wall) ?? 'ready';
+  return lane.block(line, urgent, now, wall) ?? (sockets.waits(lane.site) ? 'machine-limit' : 'ready');
 }
 
 function untilOf(

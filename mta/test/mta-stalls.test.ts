@@ -133,6 +133,7 @@ it('keeps outcomes while the disk is full, takes nothing more, and goes on with 
     resolver: createResolver({ servers: ['127.0.0.1:9'] }),
     secureResolver: createSecureResolver({ servers: ['127.0.0.1:9'] }),
     sandboxPort: 9,
+    socketLimits: { open: 100, opening: 25 },
     onSettled: told,
     onError: () => {
       errors += 1;

@@ -14,6 +14,7 @@ export const TONES: Record<WaitReason, Tone> = {
   'connect-rate': 'neutral',
   'rate-limit': 'neutral',
   'provider-limit': 'neutral',
+  'machine-limit': 'neutral',
   reserved: 'neutral',
   'warm-up': 'neutral',
   'quiet-minutes': 'neutral',
