@@ -22,6 +22,8 @@ const pages: Record<string, LoadPage> = {
   '/settings': () => import('./pages/settings/SettingsPage.svelte'),
   '/users': () => import('./pages/users/Users.svelte'),
   '/api-keys': () => import('./pages/api-keys/ApiKeys.svelte'),
+  '/webhooks': () => import('./pages/webhooks/Webhooks.svelte'),
+  '/webhooks/:id': () => import('./pages/webhooks/WebhookPage.svelte'),
   '/audit-log': () => import('./pages/audit-log/AuditLog.svelte'),
   '/profile': () => import('./pages/profile/Profile.svelte'),
   ...deliveryPages,

@@ -64,6 +64,7 @@ export const NAVIGATION: readonly NavGroup[] = [
       { key: 'nav.sendingDomains', href: '/sending-domains', icon: 'domain', scope: 'campaigns:read' },
       { key: 'nav.users', href: '/users', icon: 'person', scope: 'users:manage' },
       { key: 'nav.apiKeys', href: '/api-keys', icon: 'key', scope: 'users:manage' },
+      { key: 'nav.webhooks', href: '/webhooks', icon: 'code', scope: 'webhooks:manage' },
       { key: 'nav.auditLog', href: '/audit-log', icon: 'log', scope: 'audit:read' },
     ],
   },

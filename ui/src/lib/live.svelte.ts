@@ -10,7 +10,7 @@ export type LiveType = LiveEvent['type'];
 export type LiveData<T extends LiveType> = Extract<LiveEvent, { type: T }>['data'];
 type Handler = (data: never) => void;
 
-const TYPES: LiveType[] = ['import', 'campaign', 'queues'];
+const TYPES: LiveType[] = ['import', 'campaign', 'queues', 'webhook'];
 /** A tab in the background gives its connection back: browsers open only six to a host without HTTP/2. */
 const HIDDEN_CLOSE = 10_000;
 const FIRST_RETRY = 1000;
