@@ -49,6 +49,12 @@ export const PHASE_OF: Readonly<Record<Wait, Phase>> = {
 /** Larger messages go out in pieces, each of which must make progress (RFC 5321 §4.5.3.2.5) and waits for the last. */
 const BLOCK = 256 * 1024;
 
+/**
+ * What connections in clear read into, all of them: the parser keeps nothing of a chunk without copying it. Node would allocate 64 KB for every
+ * read and shrink it to a reply's length.
+ */
+const INBOX = Buffer.allocUnsafeSlow(64 * 1024);
+
 export interface ChannelOptions {
   timeouts?: Partial<Timeouts> | undefined;
   clock?: Clock | undefined;
@@ -76,7 +82,6 @@ export class Channel {
   /** the rest of a large message is still to be written */
   #sending = false;
   readonly #onWritten: () => void;
-  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
   readonly #onEnd = (): void => this.close('connection closed by the server');
 
   constructor(options: ChannelOptions) {
@@ -132,6 +137,13 @@ export class Channel {
         // Never dropped: a source that cannot be bound must fail, not use another address.
         localAddress,
         noDelay: true,
+        onread: {
+          buffer: INBOX,
+          callback: (length) => {
+            this.#read(INBOX.subarray(0, length));
+            return true;
+          },
+        },
       });
     } catch (error) {
       // Node checks the form of addresses and ports at once.
@@ -145,9 +157,10 @@ export class Channel {
   startTls(options: tls.ConnectionOptions): Promise<LostInfo | undefined> {
     if (this.lost !== undefined) return Promise.resolve(this.lost);
     const clear = this.socket;
-    clear.off('data', this.#onData);
     clear.off('end', this.#onEnd);
-    return this.#opened(tls.connect({ ...options, socket: clear }), 'secureConnect', 'handshake');
+    const secure = tls.connect({ ...options, socket: clear });
+    secure.on('data', (chunk: Buffer) => this.#read(chunk));
+    return this.#opened(secure, 'secureConnect', 'handshake');
   }
 
   /** Writes a command and awaits its reply. */
@@ -247,7 +260,6 @@ export class Channel {
         this.#deadline.clear();
         resolve(this.lost);
       });
-      socket.on('data', this.#onData);
       socket.on('end', this.#onEnd);
       socket.on('error', (error: NodeJS.ErrnoException) =>
         this.#lose(errorText(error), { bindFailed: cannotBind(error) }),

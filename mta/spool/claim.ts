@@ -52,6 +52,7 @@ export class Claims {
   readonly #stops: Statement;
   readonly #meta: Statement;
   readonly #all: Statement;
+  readonly #read: (ids: number[]) => QueueRow[];
 
   constructor(db: Database) {
     this.#db = db;
@@ -67,6 +68,10 @@ export class Claims {
     this.#row = db.prepare(
       `SELECT id, bucket_id AS bucketId, attempts, created_at AS createdAt, subscriber_id AS subscriberId, list_id AS listId,
        address, merge FROM queue WHERE id = ?`,
+    );
+    // One transaction: SQLite's locks for each row would cost more than reading it.
+    this.#read = db.transaction((ids: number[]) =>
+      ids.map((id) => this.#row.get(id) as QueueRow | undefined).filter((row) => row !== undefined),
     );
     this.#nextAt = db.prepare('SELECT min(next_at) FROM queue WHERE bucket_id = ? AND next_at > ?').pluck();
     this.#job = db.prepare(
@@ -131,14 +136,8 @@ export class Claims {
   }
 
   #rows(ids: number[], limit: number, claimed: ReadonlySet<number>): QueueRow[] {
-    const rows: QueueRow[] = [];
-    for (const id of ids) {
-      if (claimed.has(id)) continue;
-      const row = this.#row.get(id) as QueueRow | undefined;
-      if (row) rows.push(row);
-      if (rows.length === limit) break;
-    }
-    return rows;
+    const wanted = ids.filter((id) => !claimed.has(id)).slice(0, limit);
+    return this.#read(wanted);
   }
 
   /** The earliest attempt after this time (epoch ms), null: there is none. */

@@ -5,6 +5,7 @@ import { canonicalizeBody } from '../message/dkim.ts';
 import {
   ByteWriter,
   chooseEncoding,
+  encodeBase64,
   endLine,
   normalizeBreaks,
   type PartEncoder,
@@ -110,4 +111,29 @@ it.each([
   ['\r\r\n\n', '\r\n\r\n\r\n'],
 ])('bare CR and LF become CRLF: %j', (text, normal) => {
   expect(normalizeBreaks(text)).toBe(normal);
+});
+
+describe('what is encoded here and not by Node', () => {
+  it('base64 is Node’s, in lines of 76, at every length around a line and a group of three', () => {
+    for (let length = 0; length <= 180; length += 1) {
+      const bytes = Buffer.from(Array.from({ length }, (_, i) => (i * 197 + length) & 255));
+      const lines = bytes.toString('base64').match(/.{1,76}/g) ?? [];
+      expect(encodeBase64(bytes).toString('latin1')).toBe(lines.map((line) => `${line}\r\n`).join(''));
+    }
+  });
+
+  it.each([
+    ['ASCII', 'https://www.example.jp/?a=1&b=2'],
+    ['two bytes each', 'Grüße żółć'],
+    ['three bytes each', '佐藤 花子 様\uffff\ud7ff\ue000'],
+    ['a surrogate pair at the end', '𠮷野家🍚'],
+    ['half a pair', 'a\ud83dz'],
+    ['more than is done by hand', '米'.repeat(300)],
+  ])('UTF-8 of %s is Node’s', (_, text) => {
+    const writer = new ByteWriter();
+    writer.utf8('>');
+    writer.utf8(text);
+    writer.utf8('<');
+    expect(writer.copy()).toEqual(Buffer.from(`>${text}<`));
+  });
 });
