@@ -7,8 +7,11 @@ export interface Standing {
   /** From domain, A-label */
   sendingDomain: string;
   domain: string;
-  /** undefined until the domain is looked up; so is `sites` */
-  provider?: string | undefined;
+  /**
+   * As which the domain is known, and as which its hosts are by another domain's name; undefined until the domain is looked up, and so are
+   * `sites`
+   */
+  providers?: readonly string[] | undefined;
   /** keys of the site that it leads to by itself and of that where it was sent instead */
   sites?: readonly string[] | undefined;
   /** addresses that it may leave by, `['']` when the system chooses */
@@ -30,7 +33,7 @@ export function concerns(order: Order, mail: Standing): boolean | undefined {
     case 'sending-domain':
       return mail.sendingDomain === value;
     case 'provider':
-      return mail.provider === undefined ? undefined : mail.provider === value;
+      return mail.providers?.includes(value);
     case 'site':
       return mail.sites?.includes(value);
     case 'source':
@@ -84,5 +87,11 @@ export class Controls {
 
   reroute(mail: Standing): Control | undefined {
     return this.reroutes.find((order) => concerns(order, mail));
+  }
+
+  /** There are orders of which only the domain's look-up tells whether they speak of this mail. */
+  undecided(mail: Standing): boolean {
+    const open = (order: Control): boolean => concerns(order, mail) === undefined;
+    return this.pauses.some(open) || this.reroutes.some(open);
   }
 }

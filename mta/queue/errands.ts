@@ -63,6 +63,8 @@ export class Errands {
   }
 
   async #next(): Promise<void> {
+    // An order is read before the mail that came with it in one look at the spool, and reaches that, too.
+    await turn();
     const order = this.#orders.find(({ id }) => !this.#waiting.has(id));
     if (order) await this.#run(order);
     else for (const each of this.#orders) await this.#collect(each);

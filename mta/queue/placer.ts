@@ -12,6 +12,9 @@ import { synthetic, type Verdict } from './settlement.ts';
 import type { Settler } from './settler.ts';
 import type { Shaping } from './shaping.ts';
 
+const isKnown = (provider: string | undefined): provider is string =>
+  provider !== undefined && provider !== 'generic';
+
 export interface PlacerParts {
   gate: Gate;
   holdings: Holdings;
@@ -103,9 +106,26 @@ export class Placer {
     if (destination.kind !== 'temporary') bucket.holdUntil = 0;
     bucket.provider = destination.provider;
     bucket.hold = undefined;
+    this.#learn(destination, now);
     const { hold, actual, poolId } = this.#orders(bucket, destination);
     if (hold) this.#hold(bucket, hold);
     else this.#go(bucket, actual, poolId, now);
+  }
+
+  /**
+   * Domains that share their hosts may be known as different providers, or as none. When one of them tells whose the hosts are, what is paused
+   * there holds for the mail of the others, too, which is in line already; also when that one's own mail is held and never gets there.
+   */
+  #learn(destination: Destination, now: number): void {
+    if (destination.kind !== 'site' || !isKnown(destination.spec.profile?.provider)) return;
+    const { outlets, holdings } = this.#parts;
+    const { spec } = destination;
+    const before = outlets.sites.get(spec.key)?.spec.profile?.provider;
+    const site = outlets.site(spec);
+    if (before === undefined || before === site.spec.profile?.provider) return;
+    for (const bucket of holdings.buckets.values())
+      if (bucket.site === site && bucket.destination && (bucket.waiting || bucket.claimed > 0))
+        this.place(bucket, bucket.destination, now);
   }
 
   #go(bucket: Bucket, actual: Destination, poolId: number | undefined, now: number): void {
@@ -133,11 +153,15 @@ export class Placer {
   /** What is known of the bucket's mail; `destination`: where it leads by itself. */
   standing({ job, domain }: Bucket, destination?: Destination): Standing {
     const choice = this.#pools?.choose(job);
+    const theirs =
+      destination?.kind === 'site'
+        ? this.#parts.outlets.sites.get(destination.spec.key)?.spec.profile?.provider
+        : undefined;
     return {
       jobId: job.id,
       sendingDomain: job.fromDomain,
       domain,
-      provider: destination?.provider,
+      providers: destination && (isKnown(theirs) ? [destination.provider, theirs] : [destination.provider]),
       sites: destination && (destination.kind === 'site' ? [destination.spec.key] : []),
       sources: choice?.kind === 'pool' ? choice.pool.sources.map(({ address }) => address) : [''],
     };
@@ -174,6 +198,7 @@ export class Placer {
       this.#hold(bucket, { reason: 'paused-by-operator', until: pause.until });
       return true;
     }
+    if (this.controls.undecided(mail)) return false;
     const routeId = this.controls.reroute(mail)?.routeId ?? null;
     const found = routeId === null ? undefined : this.#destinations!.byRouteId(bucket.domain, routeId);
     if (!found) return false;

@@ -7,7 +7,7 @@ const MAIL: Standing = {
   jobId: 7,
   sendingDomain: 'example.jp',
   domain: 'gmail.com',
-  provider: 'gmail',
+  providers: ['gmail'],
   sites: ['mx:a.google.com'],
   sources: ['127.0.0.2', '127.0.0.3'],
 };
@@ -62,6 +62,23 @@ it.each([
   ['source', undefined],
 ] as const)('before the domain is looked up, %s: %s', (scope, expected) => {
   expect(concerns({ scope, value: RIGHT[scope], action: 'pause' }, UNKNOWN)).toBe(expected);
+});
+
+it('of a provider speaks of mail whose hosts are known as its by another domain', () => {
+  const mail: Standing = { ...MAIL, domain: 'example.com', providers: ['generic', 'gmail'] };
+  expect(concerns({ scope: 'provider', value: 'gmail', action: 'pause' }, mail)).toBe(true);
+});
+
+it.each([
+  ['provider', true],
+  ['site', true],
+  ['domain', false],
+] as const)('one of %s may only be decided after the look-up: %s', (scope, expected) => {
+  for (const action of ['pause', 'reroute'] as const) {
+    const controls = new Controls([order({ scope, value: RIGHT[scope], action })], 0);
+    expect(controls.undecided(UNKNOWN)).toBe(expected);
+    expect(controls.undecided(MAIL)).toBe(false);
+  }
 });
 
 describe('of several orders', () => {
