@@ -92,7 +92,13 @@ export class LedgerReader {
     this.#after = db.prepare(`SELECT ${ROW} FROM ledger WHERE id > ? ORDER BY id LIMIT ?`);
     // NOT INDEXED: a walk over the range of ids; the caller bounds it. + keeps the join from being turned round.
     this.#ofJobs = db.prepare(
-      `SELECT ledger.*, job.ref, job.class FROM (
+      `SELECT ledger.*, job.ref, job.class,
+         -- Readers' rows of a single mail: no subscriber tells who it was, but the outcome's row does. Its job is small.
+         CASE WHEN ledger.recipient = '' AND ledger.subscriberId = 0 AND job.class = 'transactional' THEN coalesce(
+           (SELECT recipient FROM ledger AS outcome
+            WHERE job_id = ledger.jobId AND delivery_id = ledger.deliveryId AND recipient <> '' LIMIT 1), '')
+         ELSE ledger.recipient END AS recipient
+       FROM (
          SELECT ${ROW} FROM ledger NOT INDEXED
          WHERE id > ? AND id <= ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id
        ) AS ledger JOIN job ON job.id = +ledger.jobId

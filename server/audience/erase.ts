@@ -7,6 +7,7 @@ import { databaseFile } from '../db/open.ts';
 import type { Db } from '../deps.ts';
 import { hashedKey } from '../suppression/hashed-key.ts';
 import { ERASED_KEPT_MS } from '../suppression/returning.ts';
+import { forgetAnswers } from '../webhooks/answers.ts';
 import { requireSubscriber } from './subscribers.ts';
 
 /**
@@ -47,6 +48,7 @@ export async function eraseSubscriber(
         .run(id);
       client.prepare('DELETE FROM engagements WHERE subscriber_id = ?').run(id);
       eraseFromMessages(client, emailKey);
+      forgetAnswers(db, addresses);
       client.prepare('DELETE FROM subscribers WHERE id = ?').run(id);
     })
     .immediate();

@@ -109,7 +109,7 @@ export interface WebhookHarness {
   /** problems that the sender told of */
   failures: unknown[];
   /** a new sender on the same files, after the old one was stopped or simply left */
-  restart(): void;
+  restart(options?: { timeout?: number }): void;
   api(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): ReturnType<typeof call>;
   create(url: string, fields?: object): Promise<Webhook & { secret: string }>;
   job(ref: string, kind?: 'bulk' | 'transactional' | 'test'): number;
@@ -127,11 +127,12 @@ export async function startWebhooks(): Promise<WebhookHarness> {
   const clock = { now: Date.parse('2026-11-25T00:00:00Z') };
   const failures: unknown[] = [];
   const context = { ...workerContext(h), failed: (error: unknown) => failures.push(error) };
-  const make = (): WebhookSender =>
+  // A machine under load takes its time; a test about silence sets its own.
+  const make = (timeout = 60_000): WebhookSender =>
     new WebhookSender(context, {
       now: () => clock.now,
       random: () => 0.5,
-      poster: new Poster({ timeout: 2000 }),
+      poster: new Poster({ timeout }),
     });
   const spoolDb = openSpoolDb(h.dataDir);
   const write = ledgerWriter(spoolDb);
@@ -141,8 +142,8 @@ export async function startWebhooks(): Promise<WebhookHarness> {
     clock,
     failures,
     sender: make(),
-    restart() {
-      harness.sender = make();
+    restart({ timeout } = {}) {
+      harness.sender = make(timeout);
       harness.sender.changed();
     },
     api: (method, path, body) => call(h.admin, method, `/api/v1/webhooks${path}`, admin, body),

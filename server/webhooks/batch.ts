@@ -12,6 +12,7 @@ import {
   ledgerFilter,
   type Names,
   type OutboxRow,
+  type Owner,
   type WebhookEvent,
   wantsCampaignEvent,
 } from './events.ts';
@@ -40,7 +41,8 @@ export class Batches {
   readonly #spool: Spool;
   readonly #outbox: Statement;
   readonly #emails: Statement;
-  readonly #links: Statement;
+  readonly #campaignLinks: Statement;
+  readonly #messageLinks: Statement;
 
   constructor(db: Db, spool: Spool) {
     this.#spool = spool;
@@ -51,9 +53,10 @@ export class Batches {
     this.#emails = db.$client.prepare(
       'SELECT id, email FROM subscribers WHERE id IN (SELECT value FROM json_each(?))',
     );
-    this.#links = db.$client
+    this.#campaignLinks = db.$client
       .prepare('SELECT link_index, url FROM campaign_links WHERE campaign_id = ?')
       .raw();
+    this.#messageLinks = db.$client.prepare('SELECT links FROM messages WHERE id = ?').pluck();
   }
 
   /**
@@ -127,18 +130,25 @@ export class Batches {
     const ids = [...new Set(rows.map((row) => row.subscriberId).filter((id) => id > 0))];
     const found = this.#emails.all(JSON.stringify(ids)) as { id: number; email: string }[];
     const emails = new Map(found.map(({ id, email }) => [id, email]));
-    const links = new Map<number, Map<number, string>>();
+    const links = new Map<string, Map<number, string>>();
     return {
       email: (id) => emails.get(id),
-      link: (campaignId, index) => {
-        let known = links.get(campaignId);
-        if (!known) {
-          known = new Map(this.#links.all(campaignId) as [number, string][]);
-          links.set(campaignId, known);
-        }
+      link: (owner, index) => {
+        if (owner === null) return undefined;
+        const key = JSON.stringify(owner);
+        const known = links.get(key) ?? this.#links(owner);
+        links.set(key, known);
         return known.get(index);
       },
     };
+  }
+
+  /** By index, as they were compiled. */
+  #links(owner: NonNullable<Owner>): Map<number, string> {
+    if ('campaignId' in owner)
+      return new Map(this.#campaignLinks.all(owner.campaignId) as [number, string][]);
+    const links = this.#messageLinks.get(owner.messageId) as string | undefined;
+    return new Map((JSON.parse(links ?? '[]') as string[]).entries());
   }
 }
 

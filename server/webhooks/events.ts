@@ -54,7 +54,7 @@ export const WebhookEvent = Type.Object(
     type: Type.Enum([...EVENT_TYPES, 'test']),
     at: Time,
     campaignId: Type.Optional(Nullable(Id)),
-    messageId: Type.Optional(Nullable(Type.String({ description: 'of POST /messages' }))),
+    messageId: Type.Optional(Nullable(Id)),
     deliveryId: Type.Optional(Type.Integer({ description: 'one mail to one person, over all its attempts' })),
     listId: Type.Optional(Nullable(Id)),
     subscriberId: Type.Optional(Nullable(Id)),
@@ -75,12 +75,22 @@ export const WebhookEvent = Type.Object(
 );
 export type WebhookEvent = Static<typeof WebhookEvent>;
 
+/** What a mail was: of a campaign, or a message by itself. */
+export type Owner = { campaignId: number } | { messageId: number } | null;
+
+/** By the name of its job (campaigns/start.ts, messages/accept.ts). */
+function ownerOf(ref: string): Owner {
+  const [, kind, id] = /^(campaign|message):([1-9]\d*)/.exec(ref) ?? [];
+  if (kind === undefined) return null;
+  return kind === 'campaign' ? { campaignId: Number(id) } : { messageId: Number(id) };
+}
+
 /** What the ledger does not know itself. */
 export interface Names {
   /** undefined: erased, or nobody's subscriber */
   email(subscriberId: number): string | undefined;
   /** undefined: not known any more */
-  link(campaignId: number, index: number): string | undefined;
+  link(owner: Owner, index: number): string | undefined;
 }
 
 /** Kinds that are outcomes of an attempt; the others are what readers do. */
@@ -92,14 +102,14 @@ const ATTEMPTS: ReadonlySet<LedgerKind> = new Set<LedgerKind>([
 ]);
 
 export function ledgerEvent(row: JobLedgerRow, names: Names): WebhookEvent {
-  const campaignId = Number(/^campaign:(\d+)/.exec(row.ref)?.[1] ?? 0) || null;
+  const owner = ownerOf(row.ref);
   const email = row.subscriberId > 0 ? names.email(row.subscriberId) : undefined;
   const event: WebhookEvent = {
     id: `evt_${row.id}`,
     type: row.kind,
     at: iso(row.at),
-    campaignId,
-    messageId: /^message:(.+)$/.exec(row.ref)?.[1] ?? null,
+    campaignId: owner && 'campaignId' in owner ? owner.campaignId : null,
+    messageId: owner && 'messageId' in owner ? owner.messageId : null,
     deliveryId: row.deliveryId,
     listId: row.listId || null,
     // an erased person has no page to look at
@@ -107,8 +117,7 @@ export function ledgerEvent(row: JobLedgerRow, names: Names): WebhookEvent {
     // readers' rows carry no address of their own
     recipient: row.recipient || (email ?? null),
   };
-  if (row.kind === 'clicked')
-    event.url = campaignId === null ? null : (names.link(campaignId, row.link) ?? null);
+  if (row.kind === 'clicked') event.url = names.link(owner, row.link) ?? null;
   if (!ATTEMPTS.has(row.kind)) return { ...event, ip: row.ip || null, userAgent: row.userAgent || null };
   return {
     ...event,

@@ -111,7 +111,7 @@ describe('what is sent', () => {
 
   it('is only what the webhook asked for, from the time when it was made', async () => {
     const campaign = w.job('campaign:1:1');
-    const single = w.job('message:abc', 'transactional');
+    const single = w.job('message:4', 'transactional');
     const test = w.job('test:1:x', 'test');
     w.write({ jobId: campaign });
     const all = await w.create(receiver.url, { events: ['delivered'] });
@@ -127,7 +127,7 @@ describe('what is sent', () => {
     const [c] = w.write({ jobId: single, kind: 'bounced' });
     await w.run();
     expect(ids()).toEqual([a, b]);
-    expect(receiver.events().map(({ messageId }) => messageId)).toEqual([null, 'abc']);
+    expect(receiver.events().map(({ messageId }) => messageId)).toEqual([null, 4]);
     expect(other.events().map(({ id }) => id)).toEqual([`evt_${c}`]);
     await other.close();
 
@@ -138,6 +138,31 @@ describe('what is sent', () => {
     await w.api('PATCH', `/${all.id}`, { enabled: true });
     await w.sender.idle();
     expect(ids()).toEqual([a, b, d]);
+  });
+
+  it('knows the reader and the link of a message by itself', async () => {
+    const { db } = w.h;
+    db.$client
+      .prepare(
+        `INSERT INTO messages (id, via, actor_kind, from_name, from_address, subject, links)
+         VALUES (4, 'api', 'key', '', 'a@example.jp', 's', '["https://example.jp/a","https://example.jp/b"]')`,
+      )
+      .run();
+    const job = w.job('message:4', 'transactional');
+    const outcome = { jobId: job, recipient: 'taro@example.jp' };
+    w.write({ ...outcome, deliveryId: 6, recipient: 'other@example.jp' }, { ...outcome, deliveryId: 7 });
+    await w.create(receiver.url);
+    w.write({ jobId: job, deliveryId: 7, kind: 'clicked', link: 1 });
+    await w.run();
+    expect(receiver.events()).toMatchObject([
+      {
+        type: 'clicked',
+        messageId: 4,
+        campaignId: null,
+        recipient: 'taro@example.jp',
+        url: 'https://example.jp/b',
+      },
+    ]);
   });
 
   it('tells of the ends of campaigns after what was folded by then', async () => {
@@ -177,7 +202,7 @@ describe('what is sent', () => {
     const { db, deps, dataDir } = w.h;
     const person = addPerson(db, { email: 'gone@example.jp', lists: [addList(db, 'L')] });
     const hook = await w.create(receiver.url);
-    receiver.answer = () => ({ status: 500, body: 'cannot store gone@example.jp' });
+    receiver.answer = ({ events }) => ({ status: 500, body: `cannot store ${events[0]!.recipient}` });
     const job = w.job('campaign:1:1');
     w.write(
       { jobId: job, subscriberId: person, recipient: 'gone@example.jp' },
@@ -189,6 +214,7 @@ describe('what is sent', () => {
       'gone@example.jp',
     ]);
     await eraseSubscriber(db, deps.spool, dataDir, person, w.clock.now);
+    expect((await w.api('GET', `/${hook.id}/deliveries`)).text).not.toContain('gone@');
     w.clock.now += 60_000;
     await w.run();
     expect(receiver.requests[1]!.body).not.toContain('gone@');
@@ -197,7 +223,6 @@ describe('what is sent', () => {
       { recipient: null, subscriberId: null },
     ]);
     expect(receiver.requests[1]!.id).toBe(receiver.requests[0]!.id);
-    expect((await w.api('GET', `/${hook.id}/deliveries`)).text).not.toContain('gone@example.jp 1');
   });
 });
 
@@ -280,6 +305,8 @@ describe('when it is not taken', () => {
   });
 
   it('holds only itself', async () => {
+    await w.sender.stop();
+    w.restart({ timeout: 3000 });
     const other = await startReceiver();
     await w.create(receiver.url);
     await w.create(other.url);
