@@ -60,7 +60,7 @@ export function reportedAddress(value: string): string {
     text = text.replace(/\+([0-9A-F]{2})/g, (_, hex: string) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
     );
-  const [first] = findAddresses(text);
-  if (first) return first.address;
-  return '';
+  // The field holds one address and nothing else, whatever its characters.
+  const alone = /^<?([^\s<>@]{1,256}@[^\s<>@]{1,255}?)\.?>?$/.exec(text);
+  return alone?.[1] ?? findAddresses(text)[0]?.address ?? '';
 }

@@ -68,7 +68,7 @@ export function judge(evidence: Evidence): Report {
       return verdict.reason === '' ? undefined : verdict.reason;
     };
     if (reply.text !== '') {
-      const found = byWords(reply.text, status);
+      const found = byWords(reply.text, said || (isVague(status) ? '' : status));
       if (found) return found;
     }
     for (const text of texts) {

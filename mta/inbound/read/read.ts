@@ -174,7 +174,7 @@ function byStatus(mail: Mail, status: DeliveryStatus): Reading | null {
       texts: [said, block, ...(single ? [words] : [])],
       status: recipient.status,
       host: recipient.remoteMta || status.reportingMta,
-      hint: POWERMTA[recipient.category],
+      hint: POWERMTA[recipient.category] ?? exitCodeReason(recipient.diagnostic),
     });
     if (recipient.action === 'failed') failed.push(report);
     else if (recipient.action === 'delayed') late.push({ ...report, action: 'none' });
@@ -201,6 +201,13 @@ const POWERMTA: Readonly<Record<string, Reason>> = {
   'bad-connection': 'network',
   'relaying-issues': 'relaying',
 };
+
+/** `x-unix; 67`: how a program of the other end ended, by sysexits.h. */
+function exitCodeReason(diagnostic: string): Reason | undefined {
+  const code = /^\s*x-unix\s*;\s*(\d{1,3})\s*$/i.exec(diagnostic)?.[1];
+  if (code === undefined) return undefined;
+  return code === '67' ? 'unknown-user' : code === '68' ? 'unknown-host' : 'system';
+}
 
 /** `smtp; 550 …` → `550 …`. `X-Postfix; host said…` is the reporter's own. */
 function unwrapDiagnostic(value: string): string {

@@ -17,17 +17,18 @@ const CODE_AND_STATUS = /(?<![\w.])([45]\d\d)(?: ?[-:#] ?#?| +#?\(?#?)([45]\.\d{
 const ANNOUNCED =
   /(?:^[ \t>*'"#[(]*|\b(?:said|says|answered|responded(?: as follows)?|response|returned|replied|reason|error|error message|error_code|code|status|diagnostic|server message|because of|R)\b[ :>'"=#[(]*|[;:<>'"#[(][ \t'"#[(]*|<<< ?|\.{3} ?)([45][0-5]\d)(?=[ \t:;,'")\]-]|$)/gim;
 
-/** The first reply of class 5, else the first of class 4: transcripts end with what decided, and warnings come before errors. */
+/** Of class 5 before class 4, with a telling status before none; of equals the first, as what follows is mostly the reporter's echo. */
 export function findReply(text: string): FoundReply {
-  let best: { code: number; status: string; at: number } | undefined;
+  let best: { code: number; status: string; at: number; rank: number } | undefined;
   for (const pattern of [CODE_AND_STATUS, ANNOUNCED]) {
     for (const match of text.matchAll(pattern)) {
       const code = Number(match[1]);
-      if (best !== undefined && (best.code >= 500 || code < 500)) continue;
-      best = { code, status: match[2] ?? '', at: match.index + match[0].indexOf(match[1]!) };
-      if (code >= 500) break;
+      const status = match[2] ?? '';
+      const at = match.index + match[0].indexOf(match[1]!);
+      const rank = (code >= 500 ? 2 : 0) + (status === '' || status.endsWith('.0.0') ? 0 : 1);
+      if (!best || rank > best.rank || (rank === best.rank && at < best.at))
+        best = { code, status, at, rank };
     }
-    if (best !== undefined && best.code >= 500) break;
   }
   if (!best) return { code: 0, status: STATUS.exec(text)?.[1] ?? '', text: '' };
   let words = text.slice(best.at);
@@ -62,11 +63,13 @@ const PHASES: readonly { pattern: RegExp; phase?: Phase }[] = [
     pattern:
       /while (?:sending|receiving|performing) (?:the )?(end of data|mail from|rcpt to|data|initial server greeting|message body|ehlo|helo|starttls)/i,
   },
-  // Exim: "after RCPT TO:<…>", "after pipelined end of data"; GMX "after RCPT command"; 1&1 "for RCPT TO command"
+  // Exim: "after RCPT TO:<…>", "after pipelined end of data"; GMX: "after RCPT command"
   {
     pattern:
-      /(?:after|for|following) (?:pipelined |sending )?(end of data|mail from|rcpt(?: to)?|data|initial connection|ehlo|helo|starttls|mail)(?=[: ]|$)/i,
+      /\bafter (?:pipelined |sending )?(end of data|initial connection|mail from|rcpt to|rcpt|data|ehlo|helo|starttls)(?=\s*(?:<|:|command|$))/im,
   },
+  // 1&1: "for RCPT TO command"; others: "Error following RCPT command"
+  { pattern: /\b(?:for|following) (rcpt to|rcpt|mail from|mail|data) command/i },
   // qmail
   { pattern: /does not like recipient/i, phase: 'rcpt' },
   { pattern: /but sender was rejected/i, phase: 'mail' },
@@ -87,7 +90,10 @@ const PHASES: readonly { pattern: RegExp; phase?: Phase }[] = [
   { pattern: /\bSMTP:(rcpt|mail|data|ehlo|helo)\b/i },
   // m-FILTER writes the command below its heading.
   { pattern: /-SMTP command[- ]*\n+\s*(rcpt to|mail from|data)/i },
-  { pattern: /(?:rejected|refused|failed|error) (?:at|in|on|during) (?:the )?(rcpt|data|mail)\b/i },
+  {
+    pattern:
+      /(?:rejected|refused|failed|error) (?:at|in|on|during) (?:the )?(rcpt|data) (?:command|phase|stage)/i,
+  },
 ];
 
 const PHASE_OF: Readonly<Record<string, Phase>> = {

@@ -6,8 +6,12 @@ import { addressKey, findAddresses } from './addresses.ts';
 import { LIMITS } from './limits.ts';
 
 /** A line after which the returned mail comes. */
-const ORIGINAL_BELOW =
-  /^[\s\-_=*>#+.~]{0,80}(?:(?:the )?(?:following|below|above|here) (?:this line )?is (?:a |the |your )?(?:copy|start|header|text|first|original|returned|mail)|this is a copy of (?:the|your) (?:message|mail)|(?:start of |begin |beginning of )?(?:the |your )?(?:original|returned|unsent|undelivered|undeliverable|bounced|rejected|old|failed) (?:message|mail|e-?mail|text)(?:'s)?(?: headers?| text| body| as| source)*(?: follows?:?| is (?:attached|below|included)| attached| as follows)?|(?:message|mail)(?:'s)? (?:header|headers|text|body|contents?)(?: follows?| is below)|included is a copy|a copy of (?:the|your) (?:original )?(?:message|mail)|(?:the )?headers? of (?:the|your) (?:original )?(?:message|mail)|your message reads|message reads|begin (?:quote|forwarded)|below (?:this line|the next line) is a copy|(?:en-t.tes|entetes) de message|ursprüngliche nachricht|元のメッセージ|以下は.{0,20}(?:コピー|メッセージ)|原信|encabezados de mensaje|cabeçalhos de mensagem|intestazioni (?:originali )?del messaggio)/i;
+const ORIGINAL_BELOW: readonly RegExp[] = [
+  // a heading and nothing else: "----- Original message -----", "Returned mail follows:"
+  /^[\s\-_=*>#+.~|]{0,80}(?:start of |begin(?:ning)? of )?(?:the |your )?(?:(?:original|returned|unsent|undelivered|old) (?:message|mail|e-?mail|text)(?:'s)?(?: headers?| text| body| source| attached)*|(?:message|mail) (?:headers?|text|body|contents?)|returned message|headers? of (?:the|your) (?:original )?(?:message|mail)|message reads|your message reads|元のメッセージ.{0,20}|原信|ursprüngliche nachricht(?:enkopfzeilen)?|en-t.tes de message.{0,20})[\s\-_=*:.~#+|]{0,80}$/i,
+  /^[\s\-_=*>#+.~|]{0,80}(?:the |your )?(?:original|returned|unsent|undelivered|undeliverable|bounced|rejected|old|failed)?[ ]?(?:message|mail|e-?mail|text)(?:'s)?(?: headers?| text| body)*(?: is)? (?:follows?|as follows|attached|is (?:attached|below|included|following))[\s\-_=*:.~#+|]{0,80}$/i,
+  /^[\s\-_=*>#+.~|]{0,80}(?:(?:here|below|above|following|the following) (?:this line |the next line )?is (?:a |the |your )?(?:copy|start|header|text|first|original|returned|mail)|(?:below|this|attachment|included|here) (?:this line |the next line )?is a copy of (?:the|your) |(?:this|a|included is a) copy of (?:the|your) (?:original )?(?:message|mail)|(?:the )?headers? of (?:the|your) (?:original )?(?:message|mail) is|以下は.{0,20}(?:コピー|メッセージ)|encabezados de mensaje|cabeçalhos de mensagem|intestazioni (?:originali )?del messaggio)/i,
+];
 const NOT_BELOW =
   /original message (?:was|to|from|sent|could|has|is being|id\b|subject)|returned mail:|original message-id/i;
 
@@ -21,7 +25,14 @@ export function splitOriginal(text: string): { report: string; original: string 
   const lines = text.slice(0, LIMITS.text).split('\n', LIMITS.lines);
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index]!;
-    const below = line.length < 200 && ORIGINAL_BELOW.test(line) && !NOT_BELOW.test(line) && index > 0;
+    const below =
+      index > 0 &&
+      line.length < 200 &&
+      !NOT_BELOW.test(line) &&
+      ORIGINAL_BELOW.some((pattern) => pattern.test(line)) &&
+      // A title may read the same: the returned mail has a head, and reports name somebody before it.
+      (/[-_=*:]{1}\s*$|^\s*[-_=*|]{2}|follow/i.test(line) || hasHead(lines, index + 1)) &&
+      (hasHead(lines, index + 1) || lines.slice(0, index).some((before) => before.includes('@')));
     const head =
       HEAD_FIELD.test(line) &&
       index > 2 &&
@@ -34,6 +45,14 @@ export function splitOriginal(text: string): { report: string; original: string 
       };
   }
   return { report: lines.join('\n'), original: '' };
+}
+
+function hasHead(lines: readonly string[], from: number): boolean {
+  return lines
+    .slice(from, from + 12)
+    .some((line) =>
+      /^[ \t>]{0,8}(?:received|return-path|from|to|subject|date|message-id)[ \t]*:/i.test(line),
+    );
 }
 
 export interface Block {
@@ -116,7 +135,8 @@ export function readTextReport(
       .slice(0, LIMITS.reports)
       .map(([key, address]) => ({ address, text: texts.get(key)!.join('\n').slice(0, LIMITS.diagnostic) })),
     head: head.join('\n').slice(-LIMITS.diagnostic),
-    how: best >= 2 ? 'listed' : 'mentioned',
+    // A mention is as good when it names whom the returned mail went to.
+    how: best >= 2 || [...subjects.keys()].some((key) => known.has(key)) ? 'listed' : 'mentioned',
   };
 }
 
@@ -137,7 +157,7 @@ function collect(lines: readonly string[]): Candidate[] {
       const rank =
         LISTED.test(unquoted) && !/^\s*https?:/.test(text)
           ? 3
-          : NOT_RECIPIENT.test(before)
+          : NOT_RECIPIENT.test(before.replace(/\S+@\S+/g, ''))
             ? 0
             : TRANSCRIPT.test(before)
               ? 2

@@ -12,7 +12,7 @@ const DELAY_WORDS =
   /(?:has|have|is|was|been|being) (?:currently |temporarily )?(?:delayed|deferred|postponed|held up)|not (?:yet )?been delivered( yet)?|delay(?:ed)? (?:for|reason|in|by|notification|delivery)|delivery (?:is |was )?delayed|delivery delayed|warning: (?:message|could not send|mail)|warning message only|still (?:being retried|trying|in the queue|unable)|(?:will|shall) (?:continue|keep|be (?:re)?tried|retry|try)|do(?:es)? not need to (?:resend|send)|no action is required on your part|will be re-?tried|delivery attempts will (?:continue|be)|advisory-only|just a warning|verzögert|retardé|retrasad|ritardat|遅延|遅れて/i;
 
 const FAILED_WORDS =
-  /permanent(?:ly)? (?:fatal )?(?:error|fail)|given up|giving up|failed permanently|delivery.{0,40}failed|fatal error|was not delivered to|could not be delivered to one or more|undeliverable|did not reach|returned to (?:the )?sender|message was rejected|unable to deliver your message/i;
+  /permanent(?:ly)? (?:fatal )?(?:error|fail)|given up|giving up|failed permanently|delivery.{0,40}failed|(?<!non-)fatal error|was not delivered to|could not be delivered to one or more|undeliverable|did not reach|returned to (?:the )?sender|message was rejected|unable to deliver your message/i;
 
 /** A sentence with which a report begins. */
 const BOUNCE_WORDS =

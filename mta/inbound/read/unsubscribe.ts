@@ -1,7 +1,7 @@
 /** A reply that says nothing but "no more". Above the quoted mail, and short: a question about unsubscribing is for people. */
 
 const QUOTE_BEGINS =
-  /^\s*(?:>|[-_=]{4,}|on .{5,120}(?:wrote|writes)\s*:?\s*$|.{0,120}(?:wrote|schrieb|a écrit|escribió|ha scritto)\s*:\s*$|from:\s|差出人|送信者|\d{4}\s*[年/.-].{3,80}[:：]\s*$|.{0,80}(?:さん(?:が|は|の)|のメール).{0,20}[:：]?\s*$|sent from my |iphoneから送信|-- ?$)/i;
+  /^\s*(?:>|[-_=]{4,}|on .{5,120}(?:wrote|writes)\s*:?\s*$|.{0,120}(?:wrote|schrieb|a écrit|escribió|ha scritto)\s*:\s*$|from:\s|差出人|送信者|\d{4}\s*[年/.-].{3,80}[:：]\s*$|.{0,80}(?:さん(?:が|は|の)|のメール).{0,20}[:：]\s*$|sent from my |iphoneから送信|-- ?$)/i;
 
 const COMMAND =
   /^(?:please |pls |kindly |just )?(?:un-?subscribe(?: me| us)?(?: please)?|stop(?: all| it)?|stop (?:sending|mailing|e-?mailing|contacting)(?: me)?(?: (?:e-?mails?|mails?|these|this|any ?more))*|remove(?: me| my (?:e-?mail|address|name))?(?: please)?(?: from (?:your|this|the) (?:mailing )?list)?|opt[- ]?out|take me off(?: (?:your|this|the) (?:mailing )?list)?|cancel(?: my)? subscription|no more (?:e-?mails?|mails?)|desuscribir(?:me)?|baja|abmelden|abbestellen|désabonner|désinscription|disiscrivi(?:mi)?|cancellami|退订|取消订阅|수신거부)(?: please| thanks| thank you)?$/i;
