@@ -34,7 +34,7 @@ export type {
 export { checkOverride, createProfiles } from './shaping/profiles.ts';
 export type { MtaHandle } from './spawn.ts';
 export { spawnMta } from './spawn.ts';
-export type { ControlInput, LedgerFilter, Spool } from './spool/api.ts';
+export type { ControlInput, LedgerFilter, QueueFilter, Spool } from './spool/api.ts';
 export { openSpool } from './spool/open.ts';
 export { scrubFile } from './spool/scrub.ts';
 export { trimHeap } from './trim-heap.ts';

@@ -88,6 +88,9 @@ process.on('message', (message: ToMta) => {
     case 'control':
       dispatcher.wake();
       break;
+    case 'lines':
+      post({ type: 'lines', id: message.id, lines: dispatcher.lines(message.domains) });
+      break;
     case 'drain':
       void drain();
       break;

@@ -560,6 +560,8 @@ export interface RetrySettings {
 
 /** Every reason why a mail waits, by the name that the queue screen and `GET /queues` show. */
 export const WAIT_REASONS = [
+  // the MTA has not said: it is down, busy or has not seen this mail yet
+  'unknown',
   'ready',
   'sending',
   'connecting',
@@ -617,24 +619,21 @@ export interface MtaStatus {
   perSecond: number;
   inFlight: number;
   connections: number;
-  /** by domain and class, the busiest 500 */
-  lines: {
-    domain: string;
-    class: DeliveryClass;
-    provider: string;
-    waiting: WaitReason;
-    inFlight: number;
-    connections: number;
-    lastReply: string;
-    lastReplyAt: number | null;
-  }[];
   /** by site and source, the busiest 200 */
   sites: SiteStatus[];
+  /** how many there are */
+  siteCount: number;
   sources: SourceStatus[];
   relays: RelayStatus[];
   problems: MtaProblem[];
   rssMB: number;
 }
+
+/** What the MTA knows of a recipient domain's mails of one class; told when it is asked for the domain. */
+export type LineStatus = Pick<
+  QueueLine,
+  'domain' | 'class' | 'provider' | 'waiting' | 'inFlight' | 'connections' | 'lastReply' | 'lastReplyAt'
+>;
 
 /** One lane group of the site screen: a site over one source. */
 export interface SiteStatus {
@@ -646,7 +645,7 @@ export interface SiteStatus {
   waiting: WaitReason;
   /** epoch ms until which `waiting` holds, null when nobody knows */
   waitingUntil: number | null;
-  /** buckets with due mail, and how many recipient domains share it */
+  /** recipient domains with due mail here; one whose mail leaves by several pools counts for each of them */
   domains: number;
   inFlight: number;
   connections: number;
@@ -713,6 +712,8 @@ export type ToMta =
   | { type: 'job'; jobId: number }
   | { type: 'stops' }
   | { type: 'control' }
+  /** asks for what waits of these domains; `id` comes back with the answer */
+  | { type: 'lines'; id: number; domains: string[] }
   | { type: 'drain' };
 
 /** Child (MTA) → parent (server). */
@@ -720,4 +721,6 @@ export type FromMta =
   | { type: 'ready'; sandboxPort: number; inboundPort?: number | undefined }
   | { type: 'settled'; ledgerId: number }
   | { type: 'status'; status: MtaStatus }
+  /** of those that the MTA holds mail for */
+  | { type: 'lines'; id: number; lines: LineStatus[] }
   | { type: 'drained' };

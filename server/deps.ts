@@ -10,7 +10,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify';
-import type { MtaStatus, Spool, ToMta } from '../mta/index.ts';
+import type { LineStatus, MtaStatus, Spool, ToMta } from '../mta/index.ts';
 import type { Role, Scope } from './auth/permissions.ts';
 import type { Config } from './config.ts';
 import type * as schema from './db/schema.ts';
@@ -48,6 +48,8 @@ export interface Deps {
     send(message: ToMta): void;
     /** the last second's report, undefined while the MTA is down */
     status(): MtaStatus | undefined;
+    /** What it knows of the mails that wait for these domains; nothing while it is down or busy. Never rejects. */
+    lines(domains: string[]): Promise<LineStatus[]>;
     sandboxPort(): number | undefined;
   };
   /** Collects all delivery settings from todoke.db, writes them to the spool and tells the MTA. Call after every change. */

@@ -31,6 +31,18 @@ const queues = (queued: number): LiveEvent => ({
     problems: [],
     controls: [],
     throttles: [],
+    totals: {
+      items: 0,
+      domains: 0,
+      providers: 0,
+      sites: 0,
+      sources: 0,
+      relays: 0,
+      problems: 0,
+      controls: 0,
+      throttles: 0,
+    },
+    among: null,
   },
 });
 const campaign = (id: number, name: string) => ({ type: 'campaign', data: { id, name } }) as LiveEvent;

@@ -157,10 +157,10 @@ function wire(config: Config, log: Logger, db: Db, bareSpool: Spool, events: Ser
     },
   };
   /** With each report of the MTA, so once a second however many look, and never for nobody. */
-  const showQueues = (): void => {
+  const showQueues = async (): Promise<void> => {
     if (!live.wants('queues')) return;
     try {
-      live.publish({ type: 'queues', data: liveQueues(deps) });
+      live.publish({ type: 'queues', data: await liveQueues(deps) });
     } catch (error) {
       // A spool that is locked or full must not end the process for the sake of a screen.
       log.warn({ err: error }, 'the queues could not be read');
@@ -173,10 +173,10 @@ function wire(config: Config, log: Logger, db: Db, bareSpool: Spool, events: Ser
     log: config.log,
     inbound: { host: config.host, port: config.ports.inbound, files: config.smtpCertificate },
     onSettled: () => jobs.ledgerGrew(),
-    onStatus: () => showQueues(),
+    onStatus: () => void showQueues(),
     onCrash: (event) => {
       log.error(event, 'the MTA ended; it is started again');
-      showQueues();
+      void showQueues();
     },
   });
   const deps: Deps = {
@@ -188,6 +188,7 @@ function wire(config: Config, log: Logger, db: Db, bareSpool: Spool, events: Ser
     mta: {
       send: (message) => mta.send(message),
       status: () => mta.status(),
+      lines: (domains) => mta.lines(domains),
       sandboxPort: () => mta.sandboxPort(),
     },
     publishDelivery: () => {

@@ -1,10 +1,12 @@
 /** Keeps the MTA running: starts it, starts it again when it dies, and knows how it is. */
-import type { FromMta, MtaHandle, MtaStatus, spawnMta, ToMta } from '../mta/index.ts';
+import type { FromMta, LineStatus, MtaHandle, MtaStatus, spawnMta, ToMta } from '../mta/index.ts';
 
 const FIRST_DELAY = 250;
 const MAX_DELAY = 30_000;
 /** after this long without a crash the next one counts as the first */
 const STABLE_MS = 60_000;
+/** ms after which a screen goes on without the MTA's answer */
+const ANSWER = 2000;
 
 /** ms to wait before the n-th start in a row (n from 1): a crash at once must not become a busy loop. */
 export function restartDelay(crashes: number): number {
@@ -32,6 +34,8 @@ export class MtaSupervisor {
   #crashes = 0;
   #startedAt = 0;
   #timer: NodeJS.Timeout | undefined;
+  #asked = 0;
+  readonly #asking = new Map<number, (lines: LineStatus[]) => void>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -67,6 +71,26 @@ export class MtaSupervisor {
     return this.#status;
   }
 
+  /** What it knows of the mails that wait for these domains; nothing while it is down or does not answer. */
+  lines(domains: string[]): Promise<LineStatus[]> {
+    if (!this.#ready) return Promise.resolve([]);
+    this.#asked += 1;
+    const id = this.#asked;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#answered(id, []), ANSWER);
+      this.#asking.set(id, (lines) => {
+        clearTimeout(timer);
+        resolve(lines);
+      });
+      this.send({ type: 'lines', id, domains });
+    });
+  }
+
+  #answered(id: number, lines: LineStatus[]): void {
+    this.#asking.get(id)?.(lines);
+    this.#asking.delete(id);
+  }
+
   sandboxPort(): number | undefined {
     return this.#sandboxPort;
   }
@@ -96,7 +120,7 @@ export class MtaSupervisor {
     else if (message.type === 'status') {
       this.#status = message.status;
       this.#options.onStatus(message.status);
-    }
+    } else if (message.type === 'lines') this.#answered(message.id, message.lines);
   }
 
   #restart(code: number | null, signal: string | null): void {
@@ -104,6 +128,7 @@ export class MtaSupervisor {
     this.#status = undefined;
     this.#sandboxPort = undefined;
     this.#ready = false;
+    for (const id of this.#asking.keys()) this.#answered(id, []);
     if (this.#stopping) return;
     this.#crashes = performance.now() - this.#startedAt > STABLE_MS ? 1 : this.#crashes + 1;
     const restartInMs = restartDelay(this.#crashes);

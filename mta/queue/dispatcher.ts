@@ -10,7 +10,7 @@ import { GroupCommit, SettleWriter } from '../spool/settle.ts';
 import { pruneStops, Stops } from '../spool/stops.ts';
 import { ThrottleStore } from '../spool/throttles.ts';
 import { WarmUpStore } from '../spool/warm-ups.ts';
-import type { DeliverySettings, MtaStatus, Route } from '../types.ts';
+import type { DeliverySettings, LineStatus, MtaStatus, Route } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import { Cancelling } from './cancelling.ts';
 import { ClockShift } from './clock-shift.ts';
@@ -235,24 +235,40 @@ export class Dispatcher {
     await this.#composer.close();
   }
 
-  status(): MtaStatus {
-    const wall = Date.now();
-    const world: WaitingWorld = {
+  /** What is known of the mails that wait for these domains; of one that holds none, nothing. */
+  lines(domains: Iterable<string>): LineStatus[] {
+    const buckets: Bucket[] = [];
+    this.#guarded(() => {
+      for (const domain of new Set(domains))
+        for (const id of this.#claims.bucketsOf(domain)) {
+          const bucket = this.#holdings.buckets.get(id);
+          if (bucket) buckets.push(bucket);
+        }
+    });
+    return statusLines(buckets, this.#world());
+  }
+
+  #world(): WaitingWorld {
+    return {
       gate: this.#gate,
       controls: this.#placer.controls,
       warmUps: this.#shaping.warmUps,
       sockets: this.#sockets,
-      wall,
+      wall: Date.now(),
       now: performance.now(),
     };
+  }
+
+  status(): MtaStatus {
+    const world = this.#world();
+    const { wall } = world;
     return {
       at: wall,
       mode: this.#gate.settings?.mode ?? 'sandbox',
       perSecond: this.#throughput.perSecond(wall),
       inFlight: this.#holdings.inFlight,
       connections: this.#outlets.couriers.size,
-      lines: statusLines(this.#holdings.buckets.values(), world),
-      sites: statusSites(this.#outlets.lanes(), world),
+      ...statusSites(this.#outlets.lanes(), world),
       sources: statusSources(this.#sources, this.#laneSources, this.#outlets, world),
       relays: Array.from(this.#outlets.routeRelays, (relay) => relay.status(wall, world.now)),
       problems: problemsOf({

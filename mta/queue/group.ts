@@ -4,6 +4,7 @@ import type { Bucket } from './bucket.ts';
 import type { Share } from './share.ts';
 import { Sharing } from './sharing.ts';
 import type { Site } from './site.ts';
+import { Tally } from './tally.ts';
 import { Turns } from './turns.ts';
 
 /** Place of a class in the order of who waits for whom; what comes before it is urgent. */
@@ -17,6 +18,9 @@ export class Group {
   readonly #sharing: Sharing<Share>;
   /** buckets that may have due mail, by the class's rank; made when the first comes, as there may be 100,000 sites */
   readonly #turns: (Turns | undefined)[] = [undefined, undefined, undefined];
+  #size = 0;
+  /** of their domains; made when the second bucket comes, for the same reason */
+  #tally: Tally | undefined;
 
   constructor(key: string, site: Site, tls: TlsRequirement, shares: readonly Share[]) {
     this.key = key;
@@ -40,6 +44,7 @@ export class Group {
   }
 
   add(bucket: Bucket): void {
+    if (this.has(bucket)) return;
     const { rank } = bucket.job;
     let turns = this.#turns[rank];
     if (!turns) {
@@ -47,10 +52,25 @@ export class Group {
       this.#turns[rank] = turns;
     }
     turns.add(bucket);
+    this.#size += 1;
+    if (this.#tally) this.#tally.add(bucket.domain);
+    else if (this.#size > 1) {
+      this.#tally = new Tally();
+      for (const { domain } of this) this.#tally.add(domain);
+    }
   }
 
   remove(bucket: Bucket): void {
-    this.#turns[bucket.job.rank]?.remove(bucket);
+    if (!this.has(bucket)) return;
+    this.#turns[bucket.job.rank]!.remove(bucket);
+    this.#size -= 1;
+    this.#tally?.remove(bucket.domain);
+    if (this.#size === 0) this.#tally = undefined;
+  }
+
+  /** recipient domains that wait here */
+  get domains(): number {
+    return this.#tally?.size ?? this.#size;
   }
 
   has(bucket: Bucket): boolean {

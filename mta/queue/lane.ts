@@ -114,6 +114,19 @@ export class Lane {
     return this.#stats?.settled ?? 0;
   }
 
+  /** Mail that may leave by it stands in line. */
+  get hasWork(): boolean {
+    for (const line of this.lines) if (line.hasWork) return true;
+    return false;
+  }
+
+  /** recipient domains of the mail that may leave by it */
+  get domains(): number {
+    let sum = 0;
+    for (const line of this.lines) for (const group of line.groups) sum += group.domains;
+    return sum;
+  }
+
   /** The site's limits are new. */
   follow({ cap, brake, warming }: LaneLimits): void {
     this.cap = cap;

@@ -49,6 +49,11 @@ export class Line {
     return group.shares.length > 1 && group.count(this.#shares[this.groups.indexOf(group)]!, now);
   }
 
+  get hasWork(): boolean {
+    for (const group of this.groups) if (group.busy) return true;
+    return false;
+  }
+
   get urgent(): boolean {
     for (const group of this.groups) if (group.urgent) return true;
     return false;

@@ -1,81 +1,78 @@
 /** What the MTA tells of itself once a second. */
 
 import type { Sources } from '../routing/sources.ts';
-import type { MtaStatus, SiteStatus, SourceStatus } from '../types.ts';
+import type { LineStatus, MtaStatus, SiteStatus, SourceStatus } from '../types.ts';
 import type { Bucket } from './bucket.ts';
+import { First } from './first.ts';
 import type { Lane } from './lane.ts';
 import type { LaneSources } from './lane-sources.ts';
 import type { Outlets } from './outlets.ts';
 import { busier, type WaitingWorld, waitingOf, waitingOfLane } from './waiting.ts';
 
-const LINES = 500;
 const SITES = 200;
 
-/** Buckets by domain and class: those with mail on its way first, at most 500 lines however many domains there are. */
-export function statusLines(buckets: Iterable<Bucket>, world: WaitingWorld): MtaStatus['lines'] {
-  const lines = new Map<string, MtaStatus['lines'][number]>();
+/** What is known of some buckets, by domain and class. */
+export function statusLines(buckets: Iterable<Bucket>, world: WaitingWorld): LineStatus[] {
+  const lines = new Map<string, LineStatus>();
   for (const bucket of buckets) {
-    const { inFlight } = bucket;
-    // Of a hundred thousand domains those with mail on its way are told of, then some of the others.
-    const full = inFlight === 0 && lines.size >= LINES;
-    const key = `${bucket.job.class} ${bucket.domain}`;
+    const { domain, job, provider, inFlight, lastReply, lastReplyAt } = bucket;
+    const connections = bucket.site?.connections ?? 0;
+    const waiting = waitingOf(bucket, world).reason;
+    const key = `${job.class} ${domain}`;
     const line = lines.get(key);
-    if (line) {
-      line.inFlight += inFlight;
-      line.connections = Math.max(line.connections, bucket.site?.connections ?? 0);
-      line.waiting = busier(line.waiting, waitingOf(bucket, world).reason);
-      if ((bucket.lastReplyAt ?? 0) > (line.lastReplyAt ?? 0)) {
-        line.lastReply = bucket.lastReply;
-        line.lastReplyAt = bucket.lastReplyAt;
-      }
-    } else if (!full) {
+    if (!line) {
       lines.set(key, {
-        domain: bucket.domain,
-        class: bucket.job.class,
-        provider: bucket.provider,
-        waiting: waitingOf(bucket, world).reason,
+        domain,
+        class: job.class,
+        provider,
+        waiting,
         inFlight,
-        connections: bucket.site?.connections ?? 0,
-        lastReply: bucket.lastReply,
-        lastReplyAt: bucket.lastReplyAt,
+        connections,
+        lastReply,
+        lastReplyAt,
       });
+      continue;
+    }
+    line.inFlight += inFlight;
+    line.connections = Math.max(line.connections, connections);
+    line.waiting = busier(line.waiting, waiting);
+    if ((lastReplyAt ?? 0) > (line.lastReplyAt ?? 0)) {
+      line.lastReply = lastReply;
+      line.lastReplyAt = lastReplyAt;
     }
   }
-  return [...lines.values()].sort((a, b) => b.inFlight - a.inFlight).slice(0, LINES);
+  return [...lines.values()];
 }
 
-/** Lanes that do something, did or cannot: those with connections first, at most 200. */
-export function statusSites(lanes: Iterable<Lane>, world: WaitingWorld): SiteStatus[] {
-  const shown: { lane: Lane; busy: boolean }[] = [];
+/** Lanes that do something, did or cannot: those with connections first, at most 200; and how many there are. */
+export function statusSites(
+  lanes: Iterable<Lane>,
+  world: WaitingWorld,
+): Pick<MtaStatus, 'sites' | 'siteCount'> {
+  const first = new First<{ lane: Lane; busy: boolean }>(
+    SITES,
+    (a, b) =>
+      b.lane.couriers.size - a.lane.couriers.size ||
+      Number(b.busy) - Number(a.busy) ||
+      b.lane.settled - a.lane.settled,
+  );
   for (const lane of lanes) {
-    let busy = false;
-    for (const line of lane.lines) for (const group of line.groups) busy ||= group.busy;
-    if (busy || lane.couriers.size > 0 || lane.throttle || lane.settled > 0) shown.push({ lane, busy });
+    const busy = lane.hasWork;
+    if (busy || lane.couriers.size > 0 || lane.throttle || lane.settled > 0) first.add({ lane, busy });
   }
-  return shown
-    .sort(
-      (a, b) =>
-        b.lane.couriers.size - a.lane.couriers.size ||
-        Number(b.busy) - Number(a.busy) ||
-        b.lane.settled - a.lane.settled,
-    )
-    .slice(0, SITES)
-    .map(({ lane }) => siteStatus(lane, world));
+  return { sites: first.inOrder().map(({ lane }) => siteStatus(lane, world)), siteCount: first.count };
 }
 
 function siteStatus(lane: Lane, world: WaitingWorld): SiteStatus {
   const { site, stats } = lane;
   const { reason, until } = waitingOfLane(lane, world);
-  const domains = new Set<string>();
-  for (const line of lane.lines)
-    for (const group of line.groups) for (const { domain } of group) domains.add(domain);
   return {
     site: site.spec.key,
     provider: site.spec.profile?.provider ?? '',
     source: lane.source.address,
     waiting: reason,
     waitingUntil: until,
-    domains: domains.size,
+    domains: lane.domains,
     inFlight: lane.carrying,
     connections: lane.couriers.size,
     connectionsAllowed: Math.max(1, Math.floor(Math.min(lane.allowed, lane.connectionsLimit))),

@@ -45,6 +45,8 @@ const ACTIVITY: readonly WaitReason[] = [
   // of everything at once
   'stopped',
   'disk-full',
+  // no mail that is known waits for this
+  'unknown',
 ];
 
 const isBusier = (a: WaitReason, b: WaitReason): boolean => ACTIVITY.indexOf(a) < ACTIVITY.indexOf(b);
@@ -70,6 +72,8 @@ export function waitingOf(bucket: Bucket, world: WaitingWorld): Waiting {
   if (bucket.holdUntil > wall) return { reason: 'dns-failure', until: bucket.holdUntil };
   if (bucket.group && bucket.waiting) return ofGroup(bucket.group, bucket.job.rank < BULK, world);
   if (bucket.claimed > 0) return unknown('sending');
+  // Due, and seen by the next walk over all buckets.
+  if (bucket.nextAt !== null && bucket.nextAt <= wall) return unknown('ready');
   return { reason: 'retry-later', until: bucket.nextAt };
 }
 
@@ -89,8 +93,7 @@ export function waitingOfLane(lane: Lane, world: WaitingWorld): Waiting {
   let best: Waiting | undefined;
   for (const line of lane.lines) {
     const closed = lane.closed(line, world.now);
-    const busy = line.groups.some((group) => group.busy);
-    if (!busy && !closed) continue;
+    if (!line.hasWork && !closed) continue;
     const found = ofLine(lane, line, line.urgent, world);
     if (!best || isBusier(found.reason, best.reason)) best = found;
   }

@@ -62,7 +62,7 @@ export function createSpool(db: Database): Spool {
   const queuedOf = db.prepare(
     `SELECT q.id, q.attempts, q.list_id AS listId, b.id AS bucketId, b.job_id AS jobId, b.domain
      FROM bucket b JOIN queue q ON q.bucket_id = b.id
-     WHERE b.domain = ? AND (q.subscriber_id = ? OR q.address = ?)`,
+     WHERE b.domain = ? AND b.queued > 0 AND (q.subscriber_id = ? OR q.address = ?)`,
   );
   const deleteQueue = db.prepare('DELETE FROM queue WHERE id = ?');
   const dropQueued = db.prepare(
@@ -81,7 +81,7 @@ export function createSpool(db: Database): Spool {
   const blankContent = db.prepare(
     `UPDATE job SET content = '{}' WHERE class <> 'bulk' AND (enqueued = 1 OR settled >= enqueued)
      AND id IN (SELECT job_id FROM ledger WHERE recipient = @address AND recipient <> ''
-                UNION SELECT b.job_id FROM bucket b JOIN queue q ON q.bucket_id = b.id WHERE b.domain = @domain AND q.address = @address)`,
+                UNION SELECT b.job_id FROM bucket b JOIN queue q ON q.bucket_id = b.id WHERE b.domain = @domain AND b.queued > 0 AND q.address = @address)`,
   );
   const outstanding = db.prepare(
     'SELECT class, sum(enqueued - settled) AS queued FROM job WHERE settled < enqueued GROUP BY class',
@@ -240,7 +240,7 @@ export function createSpool(db: Database): Spool {
     setStopped: (stopped) => void setMeta.run(stopped ? 1 : 0, 'stopped'),
     stopped: () => getMeta.get('stopped') === 1,
 
-    queueLines: createQueueLines(db),
+    ...createQueueLines(db),
     queued() {
       const rows = outstanding.all() as { queued: number }[];
       return rows.reduce((sum, row) => sum + row.queued, 0);

@@ -13,10 +13,14 @@ import type {
   JobInput,
   JobProgress,
   LedgerRow,
+  LineStatus,
   MtaStatus,
   RelayHost,
   Route,
 } from '../types.ts';
+
+/** A report, with what the MTA knows of each domain that has mail, asked for as the server does. */
+export type HarnessStatus = MtaStatus & { lines: LineStatus[] };
 
 export interface MtaHarness {
   dataDir: string;
@@ -31,7 +35,7 @@ export interface MtaHarness {
   until<T>(look: () => T | undefined | false): Promise<T>;
   settled(jobId: number): Promise<JobProgress>;
   ledger(jobId: number): LedgerRow[];
-  status: MtaStatus | undefined;
+  status: HarnessStatus | undefined;
   /** kill -9, and a new process on the same folder */
   killAndRestart(): Promise<void>;
   /** it has ended by itself, with everything settled */
@@ -77,9 +81,16 @@ export async function startMta(
   const onMessage = (message: FromMta): void => {
     if (message.type === 'ready') ready.resolve(message.sandboxPort);
     if (message.type === 'drained') harness.drained = true;
-    if (message.type === 'status') harness.status = message.status;
+    if (message.type === 'status') {
+      told = message.status;
+      const domains = spool.queueLines(500).map(({ domain }) => domain);
+      harness.mta.send({ type: 'lines', id: told.at, domains });
+    }
+    if (message.type === 'lines' && told?.at === message.id)
+      harness.status = { ...told, lines: message.lines };
     for (const look of lookers) look();
   };
+  let told: MtaStatus | undefined;
   let jobs = 0;
   const harness: MtaHarness = {
     dataDir,

@@ -1,8 +1,8 @@
 /** A provider that counts by source over all its sites (`providerWide`): what it says at one of them holds at the others. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { BackoffAction, DeliverySettings, MtaStatus, WaitReason } from '../types.ts';
+import type { BackoffAction, DeliverySettings, WaitReason } from '../types.ts';
 import { type DnsServer, startDnsServer } from './dns-server.ts';
-import { type MtaHarness, startMta } from './mta-harness.ts';
+import { type HarnessStatus, type MtaHarness, startMta } from './mta-harness.ts';
 import { type RecordingServer, startRecordingServer } from './recording-server.ts';
 
 let mta: MtaHarness;
@@ -43,9 +43,9 @@ async function start(action: BackoffAction, settings: Partial<DeliverySettings> 
     [dns.address],
   );
 }
-const status = (look: (status: MtaStatus) => boolean): Promise<MtaStatus> =>
+const status = (look: (status: HarnessStatus) => boolean): Promise<HarnessStatus> =>
   mta.until(() => mta.status && look(mta.status) && mta.status);
-const waits = (reason: WaitReason, domain: string): Promise<MtaStatus> =>
+const waits = (reason: WaitReason, domain: string): Promise<HarnessStatus> =>
   status(({ lines }) => lines.some((line) => line.domain === domain && line.waiting === reason));
 const many = (count: number, domain: string): string[] =>
   Array.from({ length: count }, (_, n) => `p${n}@${domain}`);

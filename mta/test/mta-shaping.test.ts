@@ -3,9 +3,9 @@
  * anybody, and a provider of our own for each test.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { BackoffTrigger, DeliverySettings, MtaStatus, ShapingValues, WaitReason } from '../types.ts';
+import type { BackoffTrigger, DeliverySettings, ShapingValues, WaitReason } from '../types.ts';
 import { type DnsServer, startDnsServer } from './dns-server.ts';
-import { type MtaHarness, startMta } from './mta-harness.ts';
+import { type HarnessStatus, type MtaHarness, startMta } from './mta-harness.ts';
 import { type RecordingServer, startRecordingServer } from './recording-server.ts';
 
 let harness: MtaHarness | undefined;
@@ -56,9 +56,9 @@ const trigger = (action: BackoffTrigger['action'], forSeconds = 3600): BackoffTr
 });
 const many = (count: number, domain = 'one.test'): string[] =>
   Array.from({ length: count }, (_, n) => `p${n}@${domain}`);
-const status = (look: (status: MtaStatus) => boolean): Promise<MtaStatus> =>
+const status = (look: (status: HarnessStatus) => boolean): Promise<HarnessStatus> =>
   harness!.until(() => harness!.status && look(harness!.status) && harness!.status);
-const waits = (reason: WaitReason, domain = 'one.test'): Promise<MtaStatus> =>
+const waits = (reason: WaitReason, domain = 'one.test'): Promise<HarnessStatus> =>
   status(({ lines }) => lines.some((line) => line.domain === domain && line.waiting === reason));
 const lift = (): void => {
   for (const { id } of harness!.spool.throttles()) harness!.spool.liftThrottle(id);

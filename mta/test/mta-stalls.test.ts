@@ -149,7 +149,7 @@ it('keeps outcomes while the disk is full, takes nothing more, and goes on with 
   while (errors < 4) await changed.promise;
   expect(obedient.accepted().length).toBe(taken);
   expect(dispatcher.status().problems).toMatchObject([{ code: 'disk-full', value: 'SQLITE_FULL' }]);
-  expect(dispatcher.status().lines).toMatchObject([{ domain: 'example.com', waiting: 'disk-full' }]);
+  expect(dispatcher.lines(['example.com'])).toMatchObject([{ domain: 'example.com', waiting: 'disk-full' }]);
 
   db.pragma('max_page_count = 1000000');
   const done = (id: number): boolean => spool.job(id)!.settled === addresses.length;

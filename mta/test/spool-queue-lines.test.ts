@@ -37,7 +37,9 @@ function queue(ref: string, kind: DeliveryClass, domains: Record<string, number>
   spool.seal(job);
 }
 const lines = (limit: number, domain?: string) =>
-  spool.queueLines(limit, domain).map(({ domain, class: kind, queued, due }) => [domain, kind, queued, due]);
+  spool
+    .queueLines(limit, { domain })
+    .map(({ domain, class: kind, queued, due }) => [domain, kind, queued, due]);
 
 it('adds the jobs of a class up, the biggest first, and cuts', () => {
   queue('a', 'bulk', { 'big.example': 3, 'small.example': 1 });

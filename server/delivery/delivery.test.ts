@@ -139,7 +139,7 @@ describe('queues', () => {
       mode: 'sandbox',
       running: false,
       queued: 2,
-      items: [{ domain: 'docomo.ne.jp', class: 'bulk', queued: 2, due: 2, waiting: 'ready', inFlight: 0 }],
+      items: [{ domain: 'docomo.ne.jp', class: 'bulk', queued: 2, due: 2, waiting: 'unknown', inFlight: 0 }],
     });
     h.mtaStatus = {
       at: 0,
@@ -147,6 +147,7 @@ describe('queues', () => {
       perSecond: 12.5,
       inFlight: 1,
       sites: [],
+      siteCount: 0,
       sources: [],
       relays: [],
       problems: [],

@@ -13,8 +13,8 @@ const MAX_NAMED = 200;
 type Samples = Iterable<readonly [labels: Record<string, string>, value: number]>;
 
 export function deliveryMetrics(registry: Registry, deps: Pick<Deps, 'db' | 'spool' | 'mta'>): void {
-  let seen: { at: number; view: Queues } | undefined;
-  const look = (): Queues => {
+  let seen: { at: number; view: Promise<Queues> } | undefined;
+  const look = (): Promise<Queues> => {
     const now = performance.now();
     if (!seen || now - seen.at > FRESH) seen = { at: now, view: queues(deps) };
     return seen.view;
@@ -25,10 +25,11 @@ export function deliveryMetrics(registry: Registry, deps: Pick<Deps, 'db' | 'spo
       help,
       labelNames,
       registers: [registry],
-      collect() {
+      async collect() {
+        const view = await look();
         // What is gone must not stay at its last value.
         this.reset();
-        for (const [labels, value] of read(look())) this.set(labels, value);
+        for (const [labels, value] of read(view)) this.set(labels, value);
       },
     });
   };

@@ -25,15 +25,19 @@ export const queueRoutes: Routes = (app, deps) => {
     ['stop', true, 'Emergency stop: nothing leaves until it is resumed'],
     ['resume', false, 'Take the emergency stop back'],
   ] as const) {
-    app.post(`/api/v1/queues/${verb}`, { schema: { summary, response: { 200: Queues } } }, (request) => {
-      setStopped(deps, stopped);
-      deps.audit(request, `queues.${verb}`, 'queues');
-      return queues(deps);
-    });
+    app.post(
+      `/api/v1/queues/${verb}`,
+      { schema: { summary, response: { 200: Queues } } },
+      async (request) => {
+        await setStopped(deps, stopped);
+        deps.audit(request, `queues.${verb}`, 'queues');
+        return queues(deps);
+      },
+    );
   }
 
   /** An order is seen on every screen at once, not with the MTA's next report. */
-  const show = () => deps.live.publish({ type: 'queues', data: liveQueues(deps) });
+  const show = async () => deps.live.publish({ type: 'queues', data: await liveQueues(deps) });
 
   app.post(
     '/api/v1/queues/controls',
@@ -48,7 +52,7 @@ export const queueRoutes: Routes = (app, deps) => {
     async (request, reply) => {
       const control = addControl(deps, request.body, request.actor?.name ?? '', Date.now());
       deps.audit(request, `queues.${control.action}`, `queue-control:${control.id}`, described(control));
-      show();
+      await show();
       return reply.code(201).send(control);
     },
   );
@@ -68,7 +72,7 @@ export const queueRoutes: Routes = (app, deps) => {
         action: control.action,
         ...described(control),
       });
-      show();
+      await show();
       return reply.code(204).send(null);
     },
   );
@@ -95,7 +99,7 @@ export const queueRoutes: Routes = (app, deps) => {
         sendingDomain,
         trigger,
       });
-      show();
+      await show();
       return reply.code(204).send(null);
     },
   );

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { get as httpGet, type IncomingMessage } from 'node:http';
 import { Check } from 'typebox/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MtaStatus, WAIT_REASONS } from '../../mta/index.ts';
+import { WAIT_REASONS } from '../../mta/index.ts';
 import { routes } from '../db/schema.ts';
 import {
   type DeliveryHarness,
@@ -16,7 +16,7 @@ import { liveQueues } from './queues.ts';
 import { Queues } from './schemas.ts';
 
 let d: DeliveryHarness;
-let status: MtaStatus;
+let status: ReturnType<typeof statusWith>;
 
 beforeAll(async () => {
   d = await startDelivery();
@@ -163,14 +163,32 @@ describe('the queue screen', () => {
     ['domain=Gmail.com', ['gmail.com'], 4],
     ['domain=nothing.example', [], 4],
     ['provider=docomo', ['docomo.ne.jp'], 2],
-    ['waiting=ready', ['gmail.com', 'unknown.example'], 0],
+    ['waiting=unknown', ['gmail.com', 'unknown.example'], 0],
     ['waiting=warm-up', [], 1],
-    ['provider=gmail&waiting=ready', ['gmail.com'], 0],
-    ['limit=1', ['docomo.ne.jp'], 4],
+    ['provider=gmail&waiting=unknown', ['gmail.com'], 0],
+    ['search=MAIL', ['gmail.com'], 4],
+    ['search=.', ['docomo.ne.jp', 'gmail.com', 'unknown.example'], 4],
+    ['class=bulk&search=e.', ['docomo.ne.jp'], 4],
+    ['class=test', [], 4],
   ])('filters by %s', async (query, domains, sites) => {
     const { body } = await d.get(`/queues?${query}`);
     expect([names(body.items), body.sites.length]).toEqual([domains, sites]);
     expect(body.queued).toBe(6);
+    expect(body.totals).toMatchObject({ items: domains.length, domains: domains.length, sites });
+    expect(body.among).toBeNull();
+  });
+
+  it.each([
+    ['limit=1', ['docomo.ne.jp'], 3],
+    ['limit=1&offset=1', ['gmail.com'], 3],
+    ['limit=2&offset=2', ['unknown.example'], 3],
+    ['offset=3', [], 3],
+    ['search=mail&offset=1', [], 1],
+  ])('shows a page: %s', async (query, domains, lines) => {
+    const { body } = await d.get(`/queues?${query}`);
+    expect([names(body.items), body.totals.items]).toEqual([domains, lines]);
+    // What stands beside the lines is the same on each page.
+    expect([body.sites.length, body.providers.length]).toEqual([4, query.startsWith('search') ? 2 : 3]);
   });
 
   it('refuses a reason that there is not', async () => {
@@ -204,16 +222,18 @@ describe('the queue screen', () => {
 });
 
 describe('the live event', () => {
-  it('has the shape of the answer, and a bounded size', () => {
+  it('has the shape of the answer, and a bounded size', async () => {
     d.h.mtaStatus = statusWith({
       ...status,
       sites: Array.from({ length: 200 }, (_, i) => ({ ...status.sites[0]!, site: `mx:${i}` })),
+      siteCount: 250,
       sources: Array.from({ length: 300 }, (_, i) => sourceWith({ address: `10.0.${i >> 8}.${i & 255}` })),
     });
-    const event = liveQueues(d.h.deps);
+    const event = await liveQueues(d.h.deps);
     d.h.mtaStatus = status;
     expect(Check(Queues as never, event)).toBe(true);
     expect([event.sites.length, event.sources.length]).toEqual([60, 100]);
+    expect(event.totals).toMatchObject({ items: 3, domains: 3, sites: 250, sources: 300, relays: 2 });
     expect(event.sites[0]!.replies).toHaveLength(2);
     expect(event.sites[0]!.replies[0]!.text).toHaveLength(300);
     expect(Buffer.byteLength(JSON.stringify(event))).toBeLessThan(120_000);
@@ -248,7 +268,7 @@ describe('metrics', () => {
       return line === undefined ? undefined : Number(line.split(' ')[1]);
     };
     expect(value('queue_waiting_messages{reason="rate-limit"}')).toBe(3);
-    expect(value('queue_waiting_messages{reason="ready"}')).toBe(3);
+    expect(value('queue_waiting_messages{reason="unknown"}')).toBe(3);
     expect(value('sites{reason="suspended"}')).toBe(1);
     for (const reason of WAIT_REASONS) expect(value(`sites{reason="${reason}"}`), reason).toBeDefined();
     expect(value('problems{code="source-failed"}')).toBe(1);

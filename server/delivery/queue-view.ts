@@ -1,26 +1,30 @@
 /** How the queue screen puts together what the spool counts and what the MTA reports. Pure. */
-import type { MtaStatus, QueueLine, Spool, Throttle } from '../../mta/index.ts';
+import type { LineStatus, MtaStatus, QueueLine, Spool, Throttle } from '../../mta/index.ts';
 import { iso, isoOrNull } from '../schemas.ts';
 import type { QueueProvider, Queues, QueueThrottle } from './schemas.ts';
 
+/** the profile of whoever has none */
+export const GENERIC = 'generic';
+
 /**
- * A line that the MTA does not report (it is down, or has more than it reports) still gets a named reason: `stopped` when
- * nothing may leave, `ready` when something is due, else `retry-later`; and the provider that its name tells.
+ * `stopped` when nothing may leave; without the MTA's report (it is down, or has not seen the mail yet) nobody knows why a line
+ * waits, and `unknown` says so. The provider is the one that the MTA has found, or the one that the domain's name tells.
  */
 export function mergeLines(
   queued: ReturnType<Spool['queueLines']>,
-  live: MtaStatus['lines'],
+  reports: readonly LineStatus[],
   stopped: boolean,
   providerOf: (domain: string) => string = () => '',
 ): QueueLine[] {
-  const reports = new Map(live.map((line) => [`${line.class} ${line.domain}`, line]));
+  const byKey = new Map(reports.map((report) => [`${report.class} ${report.domain}`, report]));
   return queued.map((line) => {
-    const report = reports.get(`${line.class} ${line.domain}`);
-    const idle = line.due > 0 ? ('ready' as const) : ('retry-later' as const);
+    const report = byKey.get(`${line.class} ${line.domain}`);
+    // What has not been looked up counts as generic.
+    const found = report?.provider === GENERIC ? '' : report?.provider;
     return {
       ...line,
-      provider: report?.provider || providerOf(line.domain),
-      waiting: stopped ? 'stopped' : (report?.waiting ?? idle),
+      provider: found || providerOf(line.domain) || report?.provider || '',
+      waiting: stopped ? 'stopped' : (report?.waiting ?? 'unknown'),
       inFlight: report?.inFlight ?? 0,
       connections: report?.connections ?? 0,
       lastReply: report?.lastReply ?? '',

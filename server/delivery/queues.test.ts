@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MtaStatus } from '../../mta/index.ts';
+import type { LineStatus } from '../../mta/index.ts';
 import { mergeLines } from './queue-view.ts';
 
 const queued = (domain: string, due: number) => ({
@@ -10,7 +10,7 @@ const queued = (domain: string, due: number) => ({
   oldestAt: 1000,
   nextAt: 2000,
 });
-const report: MtaStatus['lines'][number] = {
+const report: LineStatus = {
   domain: 'docomo.ne.jp',
   provider: 'docomo',
   class: 'bulk',
@@ -39,13 +39,23 @@ describe('queue lines', () => {
   });
 
   it.each([
-    ['is due', 3, false, 'ready'],
-    ['is not yet due', 0, false, 'retry-later'],
+    ['is due', 3, false, 'unknown'],
+    ['is not yet due', 0, false, 'unknown'],
     ['may not leave', 3, true, 'stopped'],
   ])('names the reason of a line without a report that %s', (_name, due, stopped, waiting) => {
     expect(mergeLines([queued('example.jp', due)], [report], stopped)).toMatchObject([
       { waiting, inFlight: 0, lastReply: '' },
     ]);
+  });
+
+  it.each([
+    ['has found', 'yahoo', 'gmail', 'yahoo'],
+    ['has not looked up', 'generic', 'gmail', 'gmail'],
+    ['knows to be nobody’s', 'generic', '', 'generic'],
+    ['has not reported', undefined, 'gmail', 'gmail'],
+  ])('names the provider of a domain that the MTA %s', (_name, found, named, provider) => {
+    const reports = found === undefined ? [] : [{ ...report, provider: found }];
+    expect(mergeLines([queued('docomo.ne.jp', 3)], reports, false, () => named)[0]!.provider).toBe(provider);
   });
 
   it('shows the emergency stop above any other reason', () => {

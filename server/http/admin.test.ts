@@ -134,6 +134,7 @@ describe('probes', () => {
       connections: 2,
       lines: [],
       sites: [],
+      siteCount: 0,
       sources: [],
       relays: [],
       problems: [],

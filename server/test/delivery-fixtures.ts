@@ -1,9 +1,11 @@
 /** What the MTA might report, and a harness of the delivery routes, for tests. */
-import type { MtaStatus } from '../../mta/index.ts';
+import type { LineStatus, MtaStatus } from '../../mta/index.ts';
 import { deliveryRoutes } from '../delivery/routes.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
 
-export const statusWith = (parts: Partial<MtaStatus>): MtaStatus => ({
+type Told = MtaStatus & { lines: LineStatus[] };
+
+export const statusWith = (parts: Partial<Told>): Told => ({
   at: 0,
   mode: 'live',
   perSecond: 0,
@@ -11,6 +13,7 @@ export const statusWith = (parts: Partial<MtaStatus>): MtaStatus => ({
   connections: 0,
   lines: [],
   sites: [],
+  siteCount: parts.sites?.length ?? 0,
   sources: [],
   relays: [],
   problems: [],
@@ -18,7 +21,7 @@ export const statusWith = (parts: Partial<MtaStatus>): MtaStatus => ({
   ...parts,
 });
 
-export const lineWith = (parts: Partial<MtaStatus['lines'][number]>): MtaStatus['lines'][number] => ({
+export const lineWith = (parts: Partial<LineStatus>): LineStatus => ({
   domain: 'docomo.ne.jp',
   class: 'bulk',
   provider: 'docomo',

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InjectOptions } from 'fastify';
-import type { MtaStatus, ToMta } from '../../mta/index.ts';
+import type { LineStatus, MtaStatus, ToMta } from '../../mta/index.ts';
 import { openSpool } from '../../mta/index.ts';
 import { buildAdminApp } from '../app.ts';
 import { auditor } from '../audit/audit.ts';
@@ -50,8 +50,8 @@ export interface Harness {
   live: LiveHub;
   /** what the features asked for */
   sent: { jobs: JobRef[]; cancelled: JobRef[]; mta: ToMta[]; events: LiveEvent[]; published: number };
-  /** set: what `deps.mta.status()` answers */
-  mtaStatus: MtaStatus | undefined;
+  /** set: what `deps.mta.status()` answers, and `deps.mta.lines()` of its lines */
+  mtaStatus: (MtaStatus & { lines?: LineStatus[] }) | undefined;
   problems: string[];
   /** adds a user and answers the headers of a session of theirs */
   login(role: Role, email?: string): Promise<{ id: number; headers: Record<string, string> }>;
@@ -84,6 +84,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     mta: {
       send: (message) => sent.mta.push(message),
       status: () => harness.mtaStatus,
+      lines: async (domains) =>
+        (harness.mtaStatus?.lines ?? []).filter(({ domain }) => domains.includes(domain)),
       sandboxPort: () => undefined,
     },
     publishDelivery: () => {

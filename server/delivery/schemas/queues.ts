@@ -10,10 +10,10 @@ const Waiting = Type.Enum(WAIT_REASONS);
 /** One recipient domain's mails of one class. */
 export const Queue = Type.Object({
   domain: Type.String(),
-  /** '' until the MTA has found the domain's hosts */
+  /** '' until the MTA has found the domain's hosts, if its name does not tell */
   provider: Type.String(),
   class: Type.Enum(DELIVERY_CLASSES),
-  /** the named reason why these mails wait */
+  /** the named reason why these mails wait; `unknown` when the MTA has not said */
   waiting: Waiting,
   queued: Type.Integer(),
   due: Type.Integer(),
@@ -166,12 +166,16 @@ export const QueueQuery = Type.Object({
   provider: Type.Optional(Type.String({ maxLength: 60 })),
   /** the recipient domain, exactly */
   domain: Type.Optional(Type.String({ maxLength: 255 })),
+  /** a part of the recipient domain */
+  search: Type.Optional(Type.String({ maxLength: 255 })),
+  class: Type.Optional(Type.Enum(DELIVERY_CLASSES)),
   waiting: Type.Optional(Waiting),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 500 })),
+  offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0 })),
 });
 export type QueueQuery = Static<typeof QueueQuery>;
 
-/** Also the live event `queues`, once a second and shorter: the biggest lines, the busiest sites, unfiltered. */
+/** Also the live event `queues`, once a second and shorter: the biggest lines, the busiest sites, unfiltered. `totals` tells by how much. */
 export const Queues = Type.Object({
   mode: Type.Union([Type.Literal('sandbox'), Type.Literal('live')]),
   /** emergency stop is on: nothing leaves */
@@ -191,5 +195,19 @@ export const Queues = Type.Object({
   problems: Type.Array(QueueProblem),
   controls: Type.Array(QueueControl),
   throttles: Type.Array(QueueThrottle),
+  /** how many there are of each that meet the filters, shown here or not; `domains`: recipient domains of all the lines */
+  totals: Type.Object({
+    items: Type.Integer(),
+    domains: Type.Integer(),
+    providers: Type.Integer(),
+    sites: Type.Integer(),
+    sources: Type.Integer(),
+    relays: Type.Integer(),
+    problems: Type.Integer(),
+    controls: Type.Integer(),
+    throttles: Type.Integer(),
+  }),
+  /** `waiting` and `provider` were looked for among so many of the biggest lines; null: among all */
+  among: Nullable(Type.Integer()),
 });
 export type Queues = Static<typeof Queues>;

@@ -5,6 +5,7 @@ type Tone = 'neutral' | 'accent' | 'ok' | 'warn' | 'bad';
 
 /** How bad a reason to wait is: `bad` wants somebody to act, `warn` is out of the ordinary, the rest is everyday. */
 export const TONES: Record<WaitReason, Tone> = {
+  unknown: 'neutral',
   ready: 'ok',
   sending: 'accent',
   connecting: 'accent',
