@@ -1,7 +1,7 @@
 /** ms: smaller corrections are a time service's daily work */
 const TOLERANCE = 60_000;
 
-/** Notices that the system's clock was set back: times that were written before lie in the future until it has caught up. */
+/** Notices that the system's clock was set: back, so that times that were written before lie in the future until it has caught up, or forward. */
 export class ClockWatch {
   /** epoch ms, the latest that was seen or written */
   #latest: number;
@@ -18,7 +18,7 @@ export class ClockWatch {
     this.#drift = this.#offset;
   }
 
-  /** Answers by how many ms the clock was set back since the last tick, 0: it was not. */
+  /** Answers by how many ms the clock was set back since the last tick; below 0: forward (or the machine slept), 0: it was not set. */
   tick(wall: number, monotonic: number): number {
     const step = this.#drift - (wall - monotonic);
     this.#drift = wall - monotonic;
@@ -33,6 +33,6 @@ export class ClockWatch {
       }
     }
     if (!this.setBack) this.#offset = Math.max(this.#offset, wall - monotonic);
-    return step > TOLERANCE ? step : 0;
+    return Math.abs(step) > TOLERANCE ? step : 0;
   }
 }

@@ -9,12 +9,12 @@ import { OrderBook } from '../spool/order-book.ts';
 import { GroupCommit, SettleWriter } from '../spool/settle.ts';
 import { pruneStops, Stops } from '../spool/stops.ts';
 import { ThrottleStore } from '../spool/throttles.ts';
+import { UptimeStore } from '../spool/uptimes.ts';
 import { WarmUpStore } from '../spool/warm-ups.ts';
 import type { DeliverySettings, LineStatus, MtaStatus, Route } from '../types.ts';
 import type { Bucket } from './bucket.ts';
 import { Cancelling } from './cancelling.ts';
-import { ClockShift } from './clock-shift.ts';
-import { ClockWatch } from './clock-watch.ts';
+import { Clock } from './clock.ts';
 import { Composer } from './composer.ts';
 import { Destinations } from './destinations.ts';
 import { Errands } from './errands.ts';
@@ -84,8 +84,7 @@ export class Dispatcher {
   readonly #relayWatch: RelayWatch;
   readonly #watch: SpoolWatch;
   readonly #throughput = new Throughput();
-  readonly #clock: ClockWatch;
-  readonly #clockShift: ClockShift;
+  readonly #clock: Clock;
   readonly #composer: Composer;
   readonly #tls: Tls;
   #opener: SessionOpener | undefined;
@@ -117,7 +116,9 @@ export class Dispatcher {
       cancelled: (bucket) => this.#cancelling.add(bucket),
       empty: (bucket) => this.#cancelling.forget(bucket),
     });
-    this.#settler = new Settler(this.#holdings, this.#gate, this.#commit, this.#throughput);
+    this.#settler = new Settler(this.#holdings, this.#gate, this.#commit, this.#throughput, (since) =>
+      this.#clock.lost(since),
+    );
     this.#cancelling = new Cancelling(this.#holdings, this.#gate, this.#settler);
     this.#shaping = new Shaping(new ThrottleStore(db), new WarmUpStore(db), {
       lanes: () => this.#outlets.lanes(),
@@ -134,7 +135,6 @@ export class Dispatcher {
       },
     });
     const due = new DueTimes(db);
-    this.#clockShift = new ClockShift({ due, gate: this.#gate, onError });
     this.#placer = new Placer({
       gate: this.#gate,
       holdings: this.#holdings,
@@ -203,7 +203,19 @@ export class Dispatcher {
         else if (bucket?.nextAt != null && bucket.nextAt <= Date.now()) this.#placer.activate(bucket);
       },
     });
-    this.#clock = new ClockWatch(this.#claims.latestTime(), Date.now(), performance.now());
+    this.#clock = new Clock(
+      {
+        due,
+        gate: this.#gate,
+        latest: this.#claims.latestTime(),
+        uptime: new UptimeStore(db),
+        buckets: () => this.#holdings.buckets.values(),
+        onSetBack: () => this.#placer.clockSetBack(),
+        onError,
+      },
+      Date.now(),
+      performance.now(),
+    );
   }
 
   start(): void {
@@ -232,6 +244,7 @@ export class Dispatcher {
     this.#commit.flush();
     this.#write();
     this.#tls.flush();
+    this.#clock.close(Date.now());
     await this.#composer.close();
   }
 
@@ -278,7 +291,7 @@ export class Dispatcher {
         outlets: this.#outlets,
         shaping: this.#shaping,
         placer: this.#placer,
-        clock: this.#clock,
+        clock: this.#clock.watch,
       }),
       rssMB: Math.round(process.memoryUsage.rss() / 1_048_576),
     };
@@ -290,17 +303,12 @@ export class Dispatcher {
     this.wake();
     const now = Date.now();
     this.#throughput.tick(now);
-    const setBack = this.#clock.tick(now, performance.now());
-    if (setBack > 0) {
-      this.#clockShift.begin(this.#holdings.buckets.values(), setBack, now);
-      this.#placer.clockSetBack();
-    }
+    this.#clock.tick(now, performance.now());
     if (performance.now() - this.#second >= 1000) this.#everySecond(now);
     if (performance.now() - this.#tidiedAt > TIDY) this.#tidy();
     // One that waited for the disk goes on.
     this.#cancelling.goOn();
     this.#errands.goOn();
-    this.#clockShift.goOn();
     if (this.#gate.draining) return;
     for (const bucket of this.#holdings.due(now, WALK)) this.#placer.activate(bucket);
     this.#outlets.tick();

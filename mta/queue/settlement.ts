@@ -54,6 +54,8 @@ export interface SettlementInput {
   /** a deferral's own wait, ms, where the schedule's would be too long */
   retryIn?: number | undefined;
   retry: RetrySettings;
+  /** ms of the mail's life in which none could leave */
+  lost?: number | undefined;
   now: number;
   /** 0…1, for the retry's jitter */
   random: number;
@@ -61,12 +63,12 @@ export interface SettlementInput {
 
 /** The outcome as it is written: a deferral gets its next time, or becomes a bounce when the mail's time is over. */
 export function settlementOf(input: SettlementInput): Settlement {
-  const { bucket, row, verdict, where = NOWHERE, erased, retryIn, retry, now, random } = input;
+  const { bucket, row, verdict, where = NOWHERE, erased, retryIn, retry, lost = 0, now, random } = input;
   const attempt = row.attempts + (verdict.kind === 'suppressed' ? 0 : 1);
   let { kind, reason, status, reply } = verdict;
   let retryAt = 0;
   if (kind === 'deferred') {
-    const next = nextAttempt(retry, attempt, row.createdAt, now, random);
+    const next = nextAttempt(retry, attempt, row.createdAt + lost, now, random);
     if (next.kind === 'retry') retryAt = retryIn === undefined ? next.at : Math.min(next.at, now + retryIn);
     else {
       // RFC 3463: X.4.7 delivery time expired; the last reply says why.

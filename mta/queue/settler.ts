@@ -28,12 +28,21 @@ export class Settler {
   readonly #gate: Gate;
   readonly #commit: GroupCommit;
   readonly #throughput: Throughput;
+  /** ms since then (epoch ms) in which no mail could leave */
+  readonly #lost: (since: number) => number;
 
-  constructor(holdings: Holdings, gate: Gate, commit: GroupCommit, throughput: Throughput) {
+  constructor(
+    holdings: Holdings,
+    gate: Gate,
+    commit: GroupCommit,
+    throughput: Throughput,
+    lost: (since: number) => number,
+  ) {
     this.#holdings = holdings;
     this.#gate = gate;
     this.#commit = commit;
     this.#throughput = throughput;
+    this.#lost = lost;
   }
 
   /** `retryIn`: ms to the next try instead of the schedule's. */
@@ -54,6 +63,7 @@ export class Settler {
         erased: more?.erased,
         retryIn: more?.retryIn,
         retry: this.#gate.settings!.retry,
+        lost: this.#lost(row.createdAt),
         now: Date.now(),
         random: Math.random(),
       }),
@@ -81,7 +91,7 @@ export class Settler {
   }
 
   expired(row: QueueRow, now: number): boolean {
-    return isExpired(this.#gate.settings!.retry, row.createdAt, now);
+    return isExpired(this.#gate.settings!.retry, row.createdAt + this.#lost(row.createdAt), now);
   }
 
   /** Settles rows that are due as `decide` says until it answers undefined or none is left; false: there are more. */

@@ -1,4 +1,7 @@
-/** The system's clock is set back by an hour while the MTA runs: what is queued must not wait an hour more than its schedule says. */
+/**
+ * The system's clock is set while the MTA runs, or while it is off. Back by an hour: what is queued must not wait an hour more than its schedule
+ * says. Forward by days: it must not be given up for days in which nobody could send it.
+ */
 import { afterEach, expect, it } from 'vitest';
 import { openSpoolDb } from '../spool/open.ts';
 import { type FakeClock, fakeClock, withEnv } from './faketime.ts';
@@ -88,3 +91,29 @@ it('that was set back while nobody looked is seen by what was written before', a
   await mta.until(() => problems(mta).includes('clock-set-back'));
   expect(await mta.settled(job)).toMatchObject({ delivered: 1 });
 });
+
+const DAYS = 4 * 86_400;
+
+it.each([
+  ['set forward while it runs', false],
+  ['forward by the days that the machine was off', true],
+])(
+  'that is %s by more than a mail’s life ends no mail: each has what is left of its time',
+  async (_, off) => {
+    const { mta, set } = await start(2);
+    const later = mta.send(['450+always@example.com', 'once-450+again@example.com']);
+    await mta.until(() => mta.ledger(later).length === 2);
+    // Never tried before.
+    const paused = mta.send(['450+paused@example.com']);
+    mta.spool.setJobState(paused, 'paused');
+    await mta.until(() => mta.status);
+    set(DAYS);
+    if (off) await withEnv(clock!.env, () => mta.killAndRestart());
+    mta.spool.setJobState(paused, 'active');
+    mta.mta.send({ type: 'job', jobId: paused });
+    await mta.until(() => mta.spool.job(later)!.delivered === 1 && mta.ledger(paused).length > 0);
+    await mta.until(() => mta.ledger(later).filter(({ kind }) => kind === 'deferred').length > 2);
+    const kinds = [...mta.ledger(later), ...mta.ledger(paused)].map(({ kind }) => kind);
+    expect(kinds).not.toContain('bounced');
+  },
+);
