@@ -17,7 +17,8 @@ RUN npm ci --omit=dev --omit=optional \
  && node -e "new (require('better-sqlite3'))(':memory:')"
 
 FROM docker.io/library/node:24-bookworm-slim
-ENV NODE_ENV=production TODOKE_DATA_DIR=/data
+# MALLOC_ARENA_MAX: 20 MB less in memory (mta/README.md, Speed)
+ENV NODE_ENV=production TODOKE_DATA_DIR=/data MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
 COPY package.json ./

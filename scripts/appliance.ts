@@ -45,6 +45,8 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
   const child = spawn(process.execPath, [CLI, 'serve'], {
     env: {
       ...withoutTodoke(process.env),
+      // as in the image
+      MALLOC_ARENA_MAX: '2',
       TODOKE_DATA_DIR: options.dataDir,
       TODOKE_HOST: '127.0.0.1',
       TODOKE_ADMIN_PORT: String(adminPort),

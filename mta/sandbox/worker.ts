@@ -1,6 +1,7 @@
 /** The sandbox's SMTP server, in a thread of its own so that receiving thousands of mails a second does not slow the sender. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { SMTPServer } from 'smtp-server';
+import { trimHeap } from '../trim-heap.ts';
 import { selfSignedCertificate } from './certificate.ts';
 import { openSandboxFile } from './file.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
@@ -77,6 +78,7 @@ const server = new SMTPServer({
 
 // A client that goes away in the middle of a session is no error of ours.
 server.on('error', () => {});
+trimHeap();
 const listener = server.listen(0, '127.0.0.1', () => {
   port.postMessage({ port: (listener.address() as { port: number }).port });
 });

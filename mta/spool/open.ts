@@ -25,7 +25,7 @@ export function openSpoolDb(dataDir: string): Db {
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('secure_delete = ON');
-  db.pragma('cache_size = -16000');
+  db.pragma('cache_size = -4000');
   // Fewer, larger checkpoints: each one is an fsync of the main file in the middle of sending.
   db.pragma('wal_autocheckpoint = 4000');
   migrate(db, dataDir, existed);
