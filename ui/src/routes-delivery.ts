@@ -1,5 +1,5 @@
 /**
- * Screens of sending: campaigns, reports, ledger, queues, IP pools, shaping, TLS, sandbox, sending domains, routes.
+ * Screens of sending: campaigns, reports, ledger, single messages, queues, IP pools, shaping, TLS, sandbox, sending domains, routes.
  * Order matters where two patterns match: the report is no step of the sending path.
  */
 import type { LoadPage } from './routes.ts';
@@ -10,6 +10,8 @@ export const deliveryPages: Record<string, LoadPage> = {
   '/campaigns/:id/:step?': () => import('./pages/campaigns/CampaignPath.svelte'),
   '/reports': () => import('./pages/report/Reports.svelte'),
   '/deliveries': () => import('./pages/deliveries/Deliveries.svelte'),
+  '/messages': () => import('./pages/messages/Messages.svelte'),
+  '/messages/:id': () => import('./pages/messages/MessagePage.svelte'),
   '/queues': () => import('./pages/queues/QueuesPage.svelte'),
   '/ip-pools': () => import('./pages/ip-pools/IpPools.svelte'),
   '/shaping': () => import('./pages/shaping/Shaping.svelte'),

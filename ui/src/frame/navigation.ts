@@ -48,6 +48,7 @@ export const NAVIGATION: readonly NavGroup[] = [
     key: 'nav.delivery',
     entries: [
       { key: 'nav.deliveries', href: '/deliveries', icon: 'ledger', scope: 'deliveries:read' },
+      { key: 'nav.messages', href: '/messages', icon: 'mail', scope: 'deliveries:read' },
       { key: 'nav.queues', href: '/queues', icon: 'queue', scope: 'deliveries:read' },
       { key: 'nav.suppressions', href: '/suppressions', icon: 'ban', scope: 'audience:read' },
       { key: 'nav.ipPools', href: '/ip-pools', icon: 'source', scope: 'deliveries:read' },

@@ -14,6 +14,7 @@ const HREFS: Record<string, (id: string) => string> = {
   'queue-throttle': () => '#/queues',
   shaping: (id) => `#/shaping/${id}`,
   'tls-rule': () => '#/tls',
+  message: (id) => `#/messages/${id}`,
   webhook: (id) => `#/webhooks/${id}`,
   user: () => '#/users',
   'api-key': () => '#/api-keys',
