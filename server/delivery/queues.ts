@@ -65,7 +65,7 @@ export async function queues(deps: Context, query: QueueQuery = {}): Promise<Que
     ...view,
     throttles: throttles.map(showThrottle),
     totals: totalsOf({ ...view, throttles }, size, known ? all.siteCount : shown.length),
-    among: !known && all.cut ? LOOKED_AT : null,
+    among: all.cut ? LOOKED_AT : null,
   };
 }
 
@@ -88,7 +88,7 @@ export async function liveQueues(deps: Context): Promise<Queues> {
       cut ? countedNow(deps.spool) : sizeOf(lines),
       siteCount,
     ),
-    among: null,
+    among: cut ? LOOKED_AT : null,
   };
 }
 

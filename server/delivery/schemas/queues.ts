@@ -207,7 +207,7 @@ export const Queues = Type.Object({
     controls: Type.Integer(),
     throttles: Type.Integer(),
   }),
-  /** `waiting` and `provider` were looked for among so many of the biggest lines; null: among all */
+  /** `providers` are added up of so many of the biggest lines, and `waiting` and `provider` looked for among them; null: all */
   among: Nullable(Type.Integer()),
 });
 export type Queues = Static<typeof Queues>;

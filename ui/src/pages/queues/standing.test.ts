@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { holdsAt, mergeReplies, overlay, pausesOf, queuedOf, readSite } from './standing.ts';
-import type { Control, Line } from './types.ts';
+import { holdsAt, laidOver, mergeReplies, overlay, pausesOf, readSite } from './standing.ts';
+import type { Control, Queues } from './types.ts';
 
 describe('readSite', () => {
   it.each([
@@ -53,17 +53,12 @@ describe('pausesOf', () => {
   });
 });
 
-it('queuedOf adds up the classes of a domain', () => {
-  const line = (domain: string, queued: number) => ({ domain, queued }) as Line;
-  expect(queuedOf('a.jp', [line('a.jp', 2), line('b.jp', 10), line('a.jp', 3)])).toBe(5);
-});
-
 describe('overlay', () => {
   const key = (row: { k: string }) => row.k;
   const row = (k: string, n: number) => ({ k, n });
 
   it('keeps what a shortened event could not name', () => {
-    expect(overlay([row('a', 1), row('b', 1), row('c', 1)], [row('b', 2), row('a', 2)], 2, key)).toEqual([
+    expect(overlay([row('a', 1), row('b', 1), row('c', 1)], [row('b', 2), row('a', 2)], 4, key)).toEqual([
       row('b', 2),
       row('a', 2),
       row('c', 1),
@@ -71,7 +66,42 @@ describe('overlay', () => {
   });
 
   it('takes an event that was not shortened as the whole', () => {
-    expect(overlay([row('a', 1), row('b', 1)], [row('b', 2)], 2, key)).toEqual([row('b', 2)]);
+    expect(overlay([row('a', 1), row('b', 1)], [row('b', 2)], 1, key)).toEqual([row('b', 2)]);
+  });
+
+  it('keeps no more than there are', () => {
+    const known = [row('a', 1), row('b', 1), row('c', 1)];
+    expect(overlay(known, [row('d', 2)], 2, key)).toEqual([row('d', 2), row('a', 1)]);
+  });
+});
+
+describe('laidOver', () => {
+  const site = (key: string, replies: { at: string; text: string }[]) => ({ site: key, source: '', replies });
+  const view = (sites: object[], total: number, items: object[] = []) =>
+    ({
+      sites,
+      items,
+      providers: [],
+      sources: [],
+      relays: [],
+      throttles: [],
+      controls: [],
+      totals: { sites: total, providers: 0, sources: 0, relays: 0, throttles: 0, controls: 0 },
+    }) as unknown as Queues;
+  const old = { at: '1', text: 'busy' };
+
+  it('lets the event say whether it is cut', () => {
+    const known = view([site('mx:a', [old]), site('mx:b', [])], 2, [{ domain: 'a.jp' }]);
+    const keys = (queues: Queues) => queues.sites.map((each) => each.site);
+    expect(keys(laidOver(known, view([site('mx:b', [])], 2)))).toEqual(['mx:b', 'mx:a']);
+    expect(keys(laidOver(known, view([site('mx:b', [])], 1)))).toEqual(['mx:b']);
+  });
+
+  it('shows the event’s lines, and keeps the replies that it does not repeat', () => {
+    const news = view([site('mx:a', [])], 1, [{ domain: 'b.jp' }]);
+    const found = laidOver(view([site('mx:a', [old])], 1, [{ domain: 'a.jp' }]), news);
+    expect(found.items).toEqual([{ domain: 'b.jp' }]);
+    expect(found.sites[0]!.replies).toEqual([old]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** What the queue screen works out of the server's report. Pure. */
-import type { Control, Line, Site, Target, Throttle, WaitReason } from './types.ts';
+import type { Control, Line, Queues, Site, Target, Throttle, WaitReason } from './types.ts';
 
 type Tone = 'neutral' | 'accent' | 'ok' | 'warn' | 'bad';
 
@@ -61,29 +61,49 @@ export function pausesOf(target: Target, controls: readonly Control[]): { own: C
   return { own, wider };
 }
 
-/** Mails of a domain over all its classes. */
-export const queuedOf = (domain: string, lines: readonly Line[]): number =>
-  lines.reduce((sum, line) => (line.domain === domain ? sum + line.queued : sum), 0);
-
 /**
- * An event brings fewer lines and sites than an answer: what it does not name stays as it was, unless it named all there are.
+ * An event may bring fewer rows than an answer: what it does not name stays as it was, unless it named all there are (`total`).
  * `key` is unique.
  */
 export function overlay<T>(
   known: readonly T[],
   news: readonly T[],
-  limit: number,
-  key: (row: T) => string,
+  total: number,
+  key: (row: T) => string | number,
 ): T[] {
-  if (news.length < limit) return [...news];
+  if (news.length >= total) return [...news];
   const named = new Set(news.map(key));
-  return [...news, ...known.filter((row) => !named.has(key(row)))];
+  return [...news, ...known.filter((row) => !named.has(key(row)))].slice(0, total);
 }
 
 /** An event brings only the newest replies of a site, and shortened: those known stay, newer ones come before them. */
 export function mergeReplies(known: Site['replies'], news: Site['replies'], keep = 5): Site['replies'] {
   const newest = known[0]?.at ?? '';
   return [...news.filter(({ at }) => at > newest), ...known].slice(0, keep);
+}
+
+/** What is known, with an event laid over it. */
+export function laidOver(known: Queues, news: Queues): Queues {
+  const { totals } = news;
+  const replies = new Map(known.sites.map((site) => [siteKey(site), site.replies]));
+  const sites = news.sites.map((site) => ({
+    ...site,
+    replies: mergeReplies(replies.get(siteKey(site)) ?? [], site.replies),
+  }));
+  return {
+    ...news,
+    sites: overlay(known.sites, sites, totals.sites, siteKey),
+    providers: overlay(known.providers, news.providers, totals.providers, ({ provider }) => provider),
+    sources: overlay(known.sources, news.sources, totals.sources, ({ address }) => address),
+    relays: overlay(
+      known.relays,
+      news.relays,
+      totals.relays,
+      (row) => `${row.routeId} ${row.host}:${row.port}`,
+    ),
+    throttles: overlay(known.throttles, news.throttles, totals.throttles, ({ id }) => id),
+    controls: overlay(known.controls, news.controls, totals.controls, ({ id }) => id),
+  };
 }
 
 export const lineKey = (line: Line) => `${line.domain}/${line.class}`;
