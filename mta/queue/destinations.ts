@@ -67,7 +67,7 @@ export class Destinations {
   readonly #known = new Map<string, Destination>();
   readonly #running = new Map<string, Promise<Destination>>();
   #looking = 0;
-  /** who waits for their turn; the last comes first, which is cheap and does no harm */
+  /** who waits for their turn, which few do (see `free`); the last comes first, which is cheap and does no harm */
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: DestinationOptions) {
@@ -82,6 +82,11 @@ export class Destinations {
     const route = matchRoute(domain, this.#options.routes);
     if (!route?.relay?.length) return undefined;
     return this.#keep(domain, this.#byRoute(domain, route));
+  }
+
+  /** Bulk mail's look-up would begin at once. Thousands wait elsewhere, where they cost less than a promise each. */
+  get free(): boolean {
+    return this.#looking < LOOKUPS;
   }
 
   /** Looks it up; look-ups of one domain share one answer. `urgent` ones do not queue behind bulk mail's. Never rejects. */

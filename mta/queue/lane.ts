@@ -1,5 +1,4 @@
 import type { TlsRequirement } from '../routing/tls-policy.ts';
-import type { HostTarget } from '../routing/types.ts';
 import type { WarmUpCounter } from '../routing/warm-up.ts';
 import type { Profile } from '../shaping/profiles.ts';
 import { quietUntil } from '../shaping/quiet.ts';
@@ -9,7 +8,7 @@ import { type Brake, type Cap, endSurplus } from './cap.ts';
 import * as concurrency from './concurrency.ts';
 import type { Courier } from './courier.ts';
 import { BULK } from './group.ts';
-import { HostsDown } from './hosts-down.ts';
+import { LaneHealth } from './lane-health.ts';
 import { LaneStats } from './lane-stats.ts';
 import { Line } from './line.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -18,14 +17,13 @@ import type { Throughput } from './throughput.ts';
 
 /** New connections that are being opened at the same time while others are open; the first one goes alone. */
 const OPENING = 2;
-/** ms without a new connection after a refused one, while others still work */
-const CONNECT_PAUSE = 10_000;
-/** ms of pause after the first connection that was of no use; doubles with each that follows */
-const FRUITLESS_PAUSE = 1000;
-const FRUITLESS_PAUSE_MAX = 300_000;
 /** ms to the next mail for which no connection is opened before */
 const LONG_WAIT = 1000;
 const MINUTE = 60_000;
+
+/** Shared by all lanes that have none: there may be 100,000. */
+const NOBODY: ReadonlySet<Courier> = new Set();
+const NONE: readonly never[] = [];
 
 /** An address that mail leaves by; one object for all lanes. */
 export interface LaneSource {
@@ -50,11 +48,11 @@ export interface LaneLimits {
  * A site over one source: what limits hold for. Waits are measured with the monotonic clock, so that setting the system's clock neither
  * stalls a lane nor floods a site.
  */
-export class Lane {
+export class Lane extends LaneHealth {
   readonly site: Site;
   readonly source: LaneSource;
-  readonly couriers = new Set<Courier>();
-  readonly lines: Line[] = [];
+  #couriers: Set<Courier> | undefined;
+  lines: readonly Line[] = NONE;
   #stats: LaneStats | undefined;
   /** over the provider's sites, or the route's sources */
   cap: Cap | undefined;
@@ -69,16 +67,8 @@ export class Lane {
   #suspended = false;
   /** grows whenever replies have made it slower: mail that was taken before waits for the new rate */
   pace = 0;
-  /** how many connections it may have now; a fraction grows to the next whole one */
-  allowed = concurrency.START;
-  /** connections fail, so nothing is tried until then but one probe after it */
-  #deadUntil = 0;
-  #connectAfter = 0;
-  /** connections one after the other that ended before one mail had its verdict */
-  #fruitless = 0;
   /** the lane that it replaces, while connections of that still finish what they had */
   #before: Lane | undefined;
-  #hostsDown: HostsDown | undefined;
   #wake: NodeJS.Timeout | undefined;
   readonly #rate: RateLimit;
   readonly #connects: RateLimit;
@@ -87,6 +77,7 @@ export class Lane {
   #quietUntil: number | null = null;
 
   constructor(site: Site, source: LaneSource, more: LaneLimits & { before?: Lane | undefined }) {
+    super();
     this.site = site;
     this.source = source;
     const { before } = more;
@@ -95,13 +86,22 @@ export class Lane {
     this.#connects = before ? before.#connects : new RateLimit(undefined, MINUTE);
     this.follow(more);
     if (!before) return;
-    // What was learnt about the servers is still true.
+    this.learnFrom(before);
     if (before.couriers.size > 0) this.#before = before;
-    this.allowed = before.allowed;
-    this.#fruitless = before.#fruitless;
-    this.#connectAfter = before.#connectAfter;
-    this.#deadUntil = before.#deadUntil;
-    this.#hostsDown = before.#hostsDown;
+  }
+
+  get couriers(): ReadonlySet<Courier> {
+    return this.#couriers ?? NOBODY;
+  }
+
+  add(courier: Courier): void {
+    this.#couriers ??= new Set();
+    this.#couriers.add(courier);
+  }
+
+  remove(courier: Courier): void {
+    this.#couriers?.delete(courier);
+    if (this.#couriers?.size === 0) this.#couriers = undefined;
   }
 
   /** Made with the first outcome. */
@@ -148,7 +148,7 @@ export class Lane {
     let line = this.lines.find((each) => each.tls.key === tls.key);
     if (!line) {
       line = new Line(this, tls);
-      this.lines.push(line);
+      this.lines = this.lines.concat(line);
     }
     return line;
   }
@@ -231,7 +231,7 @@ export class Lane {
 
   // ---- connections
 
-  get connectionsLimit(): number {
+  override get connectionsLimit(): number {
     return Math.max(
       1,
       Math.min(this.site.spec.connections, this.#throttle?.connections ?? Number.POSITIVE_INFINITY),
@@ -249,7 +249,7 @@ export class Lane {
     if (source.failed) return 'source-failed';
     if (source.paused) return 'paused-by-operator';
     if (this.#suspended) return 'suspended';
-    const dead = now < this.#deadUntil;
+    const dead = now < this.deadUntil;
     if (dead || now < line.deadUntil)
       return this.site.relays?.allDown ? 'relay-down' : dead ? 'site-dead' : 'tls-unmet';
     return undefined;
@@ -271,8 +271,8 @@ export class Lane {
     // Servers that have not answered yet (or were dead) get one connection, not a crowd.
     if (opening >= (this.couriers.size > opening ? OPENING : 1)) return 'connecting';
     // One too many is no reason to wait when all the others have ended, too.
-    if (now < this.#connectAfter && (this.#fruitless > 0 || this.couriers.size > 0))
-      return this.#fruitless > 0 ? 'site-dead' : 'connection-limit';
+    if (now < this.connectAfter && (this.fruitless > 0 || this.couriers.size > 0))
+      return this.fruitless > 0 ? 'site-dead' : 'connection-limit';
     const before = this.#before ? this.#before.couriers.size : 0;
     if (before === 0) this.#before = undefined;
     const used = this.couriers.size + before;
@@ -337,7 +337,7 @@ export class Lane {
     switch (reason) {
       case 'site-dead':
       case 'tls-unmet':
-        return Math.max(this.#deadUntil, line.deadUntil, this.#connectAfter) - now;
+        return Math.max(this.deadUntil, line.deadUntil, this.connectAfter) - now;
       case 'connect-rate':
         return this.#connects.wait(now);
       default:
@@ -347,78 +347,20 @@ export class Lane {
 
   // ---- what is learnt
 
-  /** A server has given a mail its verdict, whatever it was. */
-  answered(): void {
-    this.#fruitless = 0;
-  }
-
-  succeeded(): void {
-    this.allowed = concurrency.afterSuccess(this.allowed, this.connectionsLimit);
-  }
-
-  refused(): void {
-    this.allowed = concurrency.afterRefusal(this.allowed);
-  }
-
   connected(line: Line): void {
-    this.#deadUntil = 0;
+    super.reachable();
     line.deadUntil = 0;
   }
 
-  /** A relay of the route is up again, and its own setting says what TLS is asked of it. */
-  reachable(): void {
-    this.#deadUntil = 0;
+  /** Also: a relay's own setting says what TLS is asked of it. */
+  override reachable(): void {
+    super.reachable();
     for (const line of this.lines) line.deadUntil = 0;
-  }
-
-  /** No host can be reached: a probe after `ms`. */
-  died(ms: number): void {
-    this.#deadUntil = performance.now() + ms;
   }
 
   /** The servers were reached, but not with the TLS that this line's mail asks for. */
   lineDied(line: Line, ms: number): void {
     line.deadUntil = performance.now() + ms;
-  }
-
-  /** Its last connection was of no use, or could not be had. */
-  get failing(): boolean {
-    return this.#deadUntil > 0 || this.#fruitless > 0;
-  }
-
-  /** An operator wants it tried again at once. */
-  revive(): void {
-    this.#deadUntil = 0;
-    this.#connectAfter = 0;
-    this.#fruitless = 0;
-    this.#hostsDown = undefined;
-    for (const line of this.lines) line.deadUntil = 0;
-  }
-
-  /** A connection failed while others work: it was one too many. */
-  pauseConnecting(): void {
-    this.#connectAfter = performance.now() + CONNECT_PAUSE;
-  }
-
-  /** A connection ended before any mail had its verdict: each has cost a mail an attempt, so the next ones come slower. */
-  wasFruitless(): void {
-    const pause = Math.min(FRUITLESS_PAUSE * 2 ** Math.min(this.#fruitless, 20), FRUITLESS_PAUSE_MAX);
-    this.#fruitless += 1;
-    this.#connectAfter = performance.now() + pause;
-  }
-
-  /** The hosts in the order to try: as given, but those that did not answer lately last. */
-  inOrder(hosts: readonly HostTarget[]): HostTarget[] {
-    return this.#hostsDown?.last(hosts, performance.now()) ?? [...hosts];
-  }
-
-  hostAnswered(host: HostTarget): void {
-    this.#hostsDown?.answered(host);
-  }
-
-  hostFailed(host: HostTarget): void {
-    this.#hostsDown ??= new HostsDown();
-    this.#hostsDown.failed(host, performance.now());
   }
 
   /** Calls back once after `ms`, however often it is asked meanwhile. */

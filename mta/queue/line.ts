@@ -4,13 +4,15 @@ import { BULK, type Group } from './group.ts';
 import type { Lane } from './lane.ts';
 import type { Share } from './share.ts';
 
+const NONE: readonly never[] = [];
+
 /** The part of a lane that one TLS requirement has: the groups whose mail its connections may carry. */
 export class Line {
   readonly lane: Lane;
   readonly tls: TlsRequirement;
-  readonly groups: Group[] = [];
+  groups: readonly Group[] = NONE;
   /** the lane's, in the same order */
-  readonly #shares: Share[] = [];
+  #shares: readonly Share[] = NONE;
   /** TLS as required could not be had, so nothing is tried until then; mail with other requirements is not concerned */
   deadUntil = 0;
   #turn = 0;
@@ -21,8 +23,8 @@ export class Line {
   }
 
   join(group: Group, share: Share): void {
-    this.groups.push(group);
-    this.#shares.push(share);
+    this.groups = this.groups.concat(group);
+    this.#shares = this.#shares.concat(share);
   }
 
   /**

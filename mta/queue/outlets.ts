@@ -210,7 +210,7 @@ export class Outlets implements SiteWorld {
   #connect(lane: Lane, group: Group, now: number): void {
     lane.countConnect(now);
     const courier = new Courier(lane.line(group.tls), group.sample, this.#owner);
-    lane.couriers.add(courier);
+    lane.add(courier);
     courier.caps = lane.caps;
     for (const cap of courier.caps) cap.couriers.add(courier);
     this.couriers.add(courier);
@@ -253,7 +253,7 @@ export class Outlets implements SiteWorld {
     const { lane } = courier;
     this.couriers.delete(courier);
     this.#sockets.ended(courier);
-    lane.couriers.delete(courier);
+    lane.remove(courier);
     for (const cap of courier.caps) {
       cap.couriers.delete(courier);
       for (const site of cap.waiting) this.pumpSoon(site);

@@ -35,6 +35,8 @@ export class Placer {
   readonly dns: DnsProbe;
   readonly #parts: PlacerParts;
   #destinations: Destinations | undefined;
+  /** buckets whose look-up waits for its turn; the last comes first */
+  #unresolved: Bucket[] = [];
   #pools: Pools | undefined;
 
   constructor(parts: PlacerParts) {
@@ -52,6 +54,8 @@ export class Placer {
   /** The settings are new: every bucket is to be placed anew. */
   apply(destinations: Destinations, pools: Pools): void {
     this.#destinations = destinations;
+    for (const bucket of this.#unresolved) bucket.resolving = false;
+    this.#unresolved = [];
     this.#pools = pools;
     this.missingPools.clear();
     for (const bucket of this.#parts.holdings.buckets.values()) {
@@ -66,7 +70,7 @@ export class Placer {
 
   /** Mail of the bucket has come due. */
   activate(bucket: Bucket): void {
-    const { gate, lookUps } = this.#parts;
+    const { gate } = this.#parts;
     if (!gate.open || bucket.job.state !== 'active') return;
     const now = Date.now();
     if (bucket.holdUntil > now) return;
@@ -78,13 +82,32 @@ export class Placer {
     }
     if (this.#ordered(bucket, now) || bucket.resolving) return;
     bucket.resolving = true;
+    if (destinations.free || bucket.job.class !== 'bulk') this.#lookUp(bucket, destinations);
+    else this.#unresolved.push(bucket);
+  }
+
+  #lookUp(bucket: Bucket, destinations: Destinations): void {
+    const { gate, lookUps } = this.#parts;
     void destinations.find(bucket.domain, bucket.job.class !== 'bulk').then((found) => {
       bucket.resolving = false;
       lookUps.count(bucket.domain, found.kind !== 'temporary', Date.now());
       // Settings may have changed meanwhile: then the next tick starts over.
       if (destinations === this.#destinations && gate.open && bucket.job.state === 'active')
         this.place(bucket, found, Date.now());
+      this.#lookUpNext();
     });
+  }
+
+  /** A look-up has ended. */
+  #lookUpNext(): void {
+    const destinations = this.#destinations!;
+    while (destinations.free) {
+      const bucket = this.#unresolved.pop();
+      if (!bucket) return;
+      // What has been found meanwhile, or is no longer wanted, needs none.
+      bucket.resolving = false;
+      this.activate(bucket);
+    }
   }
 
   /** Orders or paused sending domains have changed: what stands in line or is on its way is looked at again. */

@@ -7,6 +7,8 @@ import { Lane, type LaneLimits, type LaneSource } from './lane.ts';
 import type { RouteRelays } from './relays.ts';
 import { Share } from './share.ts';
 
+const NONE: readonly never[] = [];
+
 /** ms after which a site without mail is forgotten, with what it had learnt */
 const FORGET_AFTER = 600_000;
 
@@ -33,8 +35,8 @@ export interface SiteWorld {
 export class Site {
   spec: SiteSpec;
   // Few each, and there may be 100,000 sites: lists are a tenth of maps.
-  readonly groups: Group[] = [];
-  readonly lanes: Lane[] = [];
+  groups: readonly Group[] = NONE;
+  lanes: readonly Lane[] = NONE;
   readonly #world: SiteWorld;
   #before: Site | undefined;
   #usedAt = performance.now();
@@ -66,7 +68,7 @@ export class Site {
     if (!group) {
       const shares = outlet.sources.map(({ source, weight }) => new Share(this.#lane(source), weight));
       group = new Group(key, this, tls, shares);
-      this.groups.push(group);
+      this.groups = this.groups.concat(group);
       for (const share of shares) share.lane.line(tls).join(group, share);
     }
     return group;
@@ -84,7 +86,7 @@ export class Site {
         ...this.#world.limits(source, this.spec),
         before: this.#before?.lane(source.address),
       });
-      this.lanes.push(lane);
+      this.lanes = this.lanes.concat(lane);
       this.#world.throttle(lane);
     }
     return lane;
@@ -112,8 +114,9 @@ export class Site {
   }
 
   /** The groups that have work, each time another first. */
-  groupsInTurn(): Group[] {
+  groupsInTurn(): readonly Group[] {
     const { groups } = this;
+    if (groups.length === 1) return groups[0]!.busy ? groups : NONE;
     this.#turn = (this.#turn + 1) % Math.max(1, groups.length);
     return groups
       .slice(this.#turn)

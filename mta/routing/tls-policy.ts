@@ -61,6 +61,7 @@ export function decideTls(facts: TlsFacts): TlsRequirement {
 
   const sts = facts.sts?.mode === 'none' ? undefined : facts.sts;
   const dane = facts.signedMx === true;
+  if (sts === undefined && !dane) return plain(facts.tlsRequired === true ? 'required' : 'opportunistic');
   const mode =
     sts?.mode === 'enforce' ? 'verified' : facts.tlsRequired === true ? 'required' : 'opportunistic';
   const policy = sts?.mode === 'enforce' ? 'mta-sts' : mode;
@@ -75,9 +76,25 @@ export function decideTls(facts: TlsFacts): TlsRequirement {
   return { key: key.filter(Boolean).join(' '), policy, mode, dane, nextHop, sts };
 }
 
+const plainOf = (mode: TlsMode): TlsRequirement => ({
+  key: mode,
+  policy: mode,
+  mode,
+  dane: false,
+  nextHop: undefined,
+  sts: undefined,
+});
+/** One object each for all domains, as there may be a million. */
+const PLAIN: Readonly<Record<TlsMode, TlsRequirement>> = {
+  none: plainOf('none'),
+  opportunistic: plainOf('opportunistic'),
+  required: plainOf('required'),
+  verified: plainOf('verified'),
+};
+
 /** `key` is the mode: what a rule, a relay or nobody has decided. */
 function plain(mode: TlsMode): TlsRequirement {
-  return { key: mode, policy: mode, mode, dane: false, nextHop: undefined, sts: undefined };
+  return PLAIN[mode];
 }
 
 /**

@@ -64,10 +64,10 @@ async function open(
     sent: () => {},
     opened: () => {},
     openFailed: (_, failure) => failures.push(failure),
-    ended: (ended) => lane.couriers.delete(ended),
+    ended: (ended) => lane.remove(ended),
   };
   const courier = new Courier(lane.line(plain(mode)), 'example.com', owner);
-  lane.couriers.add(courier);
+  lane.add(courier);
   await courier.start();
   return failures[0] ? { failure: failures[0], courier } : { courier };
 }

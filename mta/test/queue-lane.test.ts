@@ -88,8 +88,8 @@ function blockOf(setting: Setting, urgent: boolean): WaitReason | undefined {
       wall,
     );
   if (setting.allowed !== undefined) lane.allowed = setting.allowed;
-  for (let n = 0; n < (setting.open ?? 0); n += 1) lane.couriers.add(courier(false));
-  for (let n = 0; n < (setting.opening ?? 0); n += 1) lane.couriers.add(courier(true));
+  for (let n = 0; n < (setting.open ?? 0); n += 1) lane.add(courier(false));
+  for (let n = 0; n < (setting.opening ?? 0); n += 1) lane.add(courier(true));
   for (const each of lane.couriers) for (const shared of lane.caps) shared.couriers.add(each);
   setting.before?.(lane, line);
   return lane.block(line, urgent, performance.now(), wall);
