@@ -138,8 +138,9 @@ export class Outlets implements SiteWorld {
     for (const courier of this.#sockets.givingWay(performance.now())) courier.stop();
     for (const { lane } of this.couriers) this.pumpSoon(lane.site);
     for (const site of this.#rounds.next(WALK)) {
-      if (site.hasWork) this.pumpSoon(site);
-      else this.#working.delete(site);
+      if (!site.hasWork) this.#working.delete(site);
+      // At once: to gather thousands first would cost more than to look at them. Those that wait for a connection are told.
+      else if (!this.#sockets.waits(site)) this.#pump(site, false);
     }
   }
 

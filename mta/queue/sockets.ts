@@ -87,7 +87,8 @@ export class Sockets {
   }
 
   waits(site: Site): boolean {
-    return SOCKET_RANKS.some((rank) => this.#waiting[rank].has(site));
+    for (const rank of SOCKET_RANKS) if (this.#waiting[rank].has(site)) return true;
+    return false;
   }
 
   /** Whose turn it is, taken out of the line; undefined: nobody waits, or there is no connection for those who do. */
