@@ -29,33 +29,38 @@ export class Clock {
 
   /** Called ten times a second. */
   tick(wall: number, monotonic: number): void {
-    const { gate, onError, buckets, onSetBack } = this.#parts;
-    const step = this.watch.tick(wall, monotonic);
+    this.#look(wall, monotonic);
     // One that waited for the disk goes on.
     this.#shift.goOn();
-    try {
-      if (step > 0) this.#uptime.setBack(wall);
-      if (step < 0) this.#uptime.setForward(-step, wall);
-      if (!gate.diskFull) this.#uptime.tick(wall);
-    } catch (error) {
-      onError('that the MTA is up could not be noted; it is tried again', error);
-    }
+    if (!this.#parts.gate.diskFull) this.#note(() => this.#uptime.tick(wall));
+  }
+
+  #look(wall: number, monotonic: number): void {
+    const step = this.watch.tick(wall, monotonic);
+    if (step < 0) this.#note(() => this.#uptime.setForward(-step, wall));
     if (step <= 0) return;
-    this.#shift.begin(buckets(), step, wall);
-    onSetBack();
+    this.#uptime.setBack(wall);
+    this.#shift.begin(this.#parts.buckets(), step, wall);
+    this.#parts.onSetBack();
+  }
+
+  #note(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#parts.onError('that the MTA is up could not be noted', error);
+    }
   }
 
   /** The MTA ends. `wall`: epoch ms */
   close(wall: number): void {
-    try {
-      this.#uptime.note(wall);
-    } catch (error) {
-      this.#parts.onError('that the MTA was up could not be noted', error);
-    }
+    this.#note(() => this.#uptime.note(wall));
   }
 
   /** ms since then (epoch ms) in which no mail could leave: they do not count for a mail's end */
   lost(since: number): number {
+    // The clock may have been set since the last tick.
+    this.#look(Date.now(), performance.now());
     return this.#uptime.lost(since);
   }
 }

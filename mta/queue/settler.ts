@@ -54,6 +54,7 @@ export class Settler {
     more?: { erased?: boolean; retryIn?: number | undefined },
   ): void {
     this.#throughput.count();
+    const now = Date.now();
     this.#commit.add(
       settlementOf({
         bucket,
@@ -64,7 +65,7 @@ export class Settler {
         retryIn: more?.retryIn,
         retry: this.#gate.settings!.retry,
         lost: this.#lost(row.createdAt),
-        now: Date.now(),
+        now,
         random: Math.random(),
       }),
     );
