@@ -70,7 +70,8 @@ async function stays(job: number, reason: WaitReason): Promise<void> {
   await status((now) => now.inFlight === 0 && heldBy(reason));
   expect(mta.spool.job(job)!.delivered).toBeLessThan(10);
 }
-const heldBy = (reason: WaitReason): boolean => JSON.stringify(mta.status).includes(`"waiting":"${reason}"`);
+const heldBy = (reason: WaitReason): boolean =>
+  JSON.stringify(mta.status ?? '').includes(`"waiting":"${reason}"`);
 
 it('a paused sending domain', async () => {
   await start();
