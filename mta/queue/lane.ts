@@ -1,14 +1,10 @@
 import type { TlsRequirement } from '../routing/tls-policy.ts';
 import type { WarmUpCounter } from '../routing/warm-up.ts';
-import type { Profile } from '../shaping/profiles.ts';
-import { quietUntil } from '../shaping/quiet.ts';
-import type { LaneThrottle } from '../shaping/throttles.ts';
 import type { WaitReason } from '../types.ts';
-import { type Brake, type Cap, endSurplus } from './cap.ts';
+import type { Brake, Cap } from './cap.ts';
 import * as concurrency from './concurrency.ts';
 import type { Courier } from './courier.ts';
-import { BULK } from './group.ts';
-import { LaneHealth } from './lane-health.ts';
+import { LaneFlow } from './lane-flow.ts';
 import { LaneStats } from './lane-stats.ts';
 import { Line } from './line.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -48,49 +44,25 @@ export interface LaneLimits {
  * A site over one source: what limits hold for. Waits are measured with the monotonic clock, so that setting the system's clock neither
  * stalls a lane nor floods a site.
  */
-export class Lane extends LaneHealth {
-  readonly site: Site;
-  readonly source: LaneSource;
+export class Lane extends LaneFlow {
   #couriers: Set<Courier> | undefined;
   lines: readonly Line[] = NONE;
   #stats: LaneStats | undefined;
-  /** over the provider's sites, or the route's sources */
-  cap: Cap | undefined;
-  /** over the provider's sites at this source: what its replies have brought about for all of them; undefined for a route */
-  brake: Brake | undefined;
-  /** a new source's daily cap at this provider */
-  warming: WarmUpCounter | undefined;
-  /** mails taken and not yet settled or given back */
-  carrying = 0;
-  /** what the servers' replies have brought about, while it holds */
-  #throttle: LaneThrottle | undefined;
-  #suspended = false;
-  /** grows whenever replies have made it slower: mail that was taken before waits for the new rate */
-  pace = 0;
   /** the lane that it replaces, while connections of that still finish what they had */
   #before: Lane | undefined;
   #wake: NodeJS.Timeout | undefined;
-  readonly #rate: RateLimit;
   readonly #connects: RateLimit;
-  #slow: RateLimit | undefined;
-  #quietChecked = 0;
-  #quietUntil: number | null = null;
 
   constructor(site: Site, source: LaneSource, more: LaneLimits & { before?: Lane | undefined }) {
-    super();
-    this.site = site;
-    this.source = source;
     const { before } = more;
+    super(site, source, before);
     this.#stats = before ? before.#stats : undefined;
-    this.#rate = before ? before.#rate : new RateLimit(undefined, 1000);
     this.#connects = before ? before.#connects : new RateLimit(undefined, MINUTE);
     this.follow(more);
-    if (!before) return;
-    this.learnFrom(before);
-    if (before.couriers.size > 0) this.#before = before;
+    if (before && before.couriers.size > 0) this.#before = before;
   }
 
-  get couriers(): ReadonlySet<Courier> {
+  override get couriers(): ReadonlySet<Courier> {
     return this.#couriers ?? NOBODY;
   }
 
@@ -127,20 +99,9 @@ export class Lane extends LaneHealth {
     return sum;
   }
 
-  /** The site's limits are new. */
-  follow({ cap, brake, warming }: LaneLimits): void {
-    this.cap = cap;
-    this.brake = brake;
-    // What is on its way comes back to the new count.
-    if (this.warming) this.warming.carrying -= this.carrying;
-    if (warming) warming.carrying += this.carrying;
-    this.warming = warming;
-    this.#rate.set(this.site.spec.ratePerSecond, 1000);
+  override follow(limits: LaneLimits): void {
+    super.follow(limits);
     this.#connects.set(this.site.spec.newConnectionsPerMinute, MINUTE);
-  }
-
-  get profile(): Profile | undefined {
-    return this.site.spec.profile;
   }
 
   /** Made when the first mail with that requirement comes. */
@@ -153,88 +114,12 @@ export class Lane extends LaneHealth {
     return line;
   }
 
-  // ---- mails on open connections
-
-  /** ms until a mail may leave, Infinity: nobody knows, 0: now. Told to every courier that asks for work, so it must be cheap. */
-  mailWait(now: number): number {
-    if (!this.mayCarry || this.warming?.full) return Number.POSITIVE_INFINITY;
-    const { cap, brake } = this;
-    let wait = this.#rate.wait(now);
-    if (cap) wait = Math.max(wait, cap.rate.wait(now));
-    if (brake) wait = Math.max(wait, brake.rate.wait(now));
-    if (this.#slow) wait = Math.max(wait, this.#slow.wait(now));
-    return wait;
-  }
-
-  /** Also mail that is composed already must not leave while it may not. */
-  get mayCarry(): boolean {
-    return !this.#suspended && !this.source.paused && !this.source.failed;
-  }
-
-  countMail(now: number): void {
-    this.#rate.take(now);
-    this.cap?.rate.take(now);
-    this.brake?.rate.take(now);
-    this.#slow?.take(now);
-    this.carrying += 1;
-    if (this.warming) this.warming.carrying += 1;
-  }
-
-  /** The mail was settled or given back. */
-  mailDone(): void {
-    this.carrying -= 1;
-    if (this.warming) this.warming.carrying -= 1;
-  }
-
-  /** The rank of the last class that may send now: bulk mail keeps the quiet minutes around the full hour. */
-  lastRank(wall: number): number {
-    return this.quietUntil(wall) === null ? BULK : BULK - 1;
-  }
-
-  quietUntil(wall: number): number | null {
-    if (!this.profile?.avoidTopOfHour) return null;
-    if (Math.abs(wall - this.#quietChecked) >= 1000) {
-      this.#quietChecked = wall;
-      this.#quietUntil = quietUntil(wall, `${this.site.spec.key} ${this.source.address}`);
-    }
-    return this.#quietUntil;
-  }
-
-  /** Servers have asked for fewer mails a minute. */
-  get slowed(): boolean {
-    return this.#slow !== undefined;
-  }
-
-  get throttle(): LaneThrottle | undefined {
-    return this.#throttle;
-  }
-
-  /** Something has changed: undefined when nothing holds. `wall`: epoch ms. */
-  throttled(throttle: LaneThrottle | undefined, wall: number): void {
-    const before = this.#throttle?.perMinute ?? Number.POSITIVE_INFINITY;
-    const now = performance.now();
-    this.#throttle = throttle;
-    this.#suspended = throttle !== undefined && throttle.suspendedUntil > wall;
-    if (throttle?.perMinute === undefined) this.#slow = undefined;
-    else {
-      if (throttle.perMinute < before) this.pace += 1;
-      if (this.#slow) this.#slow.set(throttle.perMinute, MINUTE);
-      else {
-        this.#slow = new RateLimit(throttle.perMinute, MINUTE);
-        // The mail whose reply began it was the first one.
-        this.#slow.take(now);
-      }
-    }
-    if (throttle?.connections !== undefined) endSurplus(this.couriers, this.connectionsLimit);
-    this.brake?.hold(throttle?.together.perMinute, throttle?.together.connections, now);
-  }
-
   // ---- connections
 
   override get connectionsLimit(): number {
     return Math.max(
       1,
-      Math.min(this.site.spec.connections, this.#throttle?.connections ?? Number.POSITIVE_INFINITY),
+      Math.min(this.site.spec.connections, this.throttle?.connections ?? Number.POSITIVE_INFINITY),
     );
   }
 
@@ -248,7 +133,7 @@ export class Lane extends LaneHealth {
     const { source } = this;
     if (source.failed) return 'source-failed';
     if (source.paused) return 'paused-by-operator';
-    if (this.#suspended) return 'suspended';
+    if (this.suspended) return 'suspended';
     const dead = now < this.deadUntil;
     if (dead || now < line.deadUntil)
       return this.site.relays?.allDown ? 'relay-down' : dead ? 'site-dead' : 'tls-unmet';
@@ -285,26 +170,12 @@ export class Lane extends LaneHealth {
     return this.site.relays?.block(urgent, now);
   }
 
-  rateReason(now: number): WaitReason {
-    const { brake } = this;
-    if ((this.#slow && this.#slow.wait(now) > 0) || (brake && brake.rate.wait(now) > 0)) return 'slowed';
-    return this.cap && this.cap.rate.wait(now) > this.#rate.wait(now) ? 'provider-limit' : 'rate-limit';
-  }
-
   /** What more mail waits for although connections are open; undefined: for its turn. */
   limitReason(urgent: boolean): 'connection-limit' | 'reserved' | undefined {
     const limit = this.connectionsLimit;
     const used = this.couriers.size;
     if (used >= limit) return 'connection-limit';
     return !urgent && limit >= 2 && used === limit - 1 ? 'reserved' : undefined;
-  }
-
-  /** Mails per second as the profile and the back-off have it, null: no limit */
-  get ratePerSecond(): number | null {
-    const slow = this.#throttle?.perMinute;
-    const { ratePerSecond } = this.site.spec;
-    if (slow === undefined) return ratePerSecond ?? null;
-    return Math.min(ratePerSecond ?? Number.POSITIVE_INFINITY, slow / 60);
   }
 
   /** More connections than bulk mail may have: the one that was opened for urgent mail is kept for it. */

@@ -1,11 +1,11 @@
 import type { Route } from '../types.ts';
 import type { Bucket } from './bucket.ts';
-import { Brake, Cap } from './cap.ts';
 import { Courier, type CourierOwner } from './courier.ts';
 import type { SiteSpec } from './destinations.ts';
 import type { Gate } from './gate.ts';
 import type { Group } from './group.ts';
 import type { Lane, LaneLimits, LaneSource } from './lane.ts';
+import { Limits } from './limits.ts';
 import type { RelayState } from './relay-state.ts';
 import { Relays, type RouteRelays } from './relays.ts';
 import { Rounds } from './rounds.ts';
@@ -30,9 +30,7 @@ export class Outlets implements SiteWorld {
   readonly #sockets: Sockets;
   /** sites of before the settings changed: the new ones take over what they have learnt */
   #before = new Map<string, Site>();
-  readonly #caps = new Map<string, Cap>();
-  /** by source and provider */
-  readonly #brakes = new Map<string, Brake>();
+  readonly #limits: Limits;
   /** sites that may have work; those without are found out at the next tick */
   readonly #working = new Set<Site>();
   readonly #rounds = new Rounds(this.#working);
@@ -44,6 +42,7 @@ export class Outlets implements SiteWorld {
     this.#gate = gate;
     this.#sockets = sockets;
     this.#shaping = shaping;
+    this.#limits = new Limits(shaping);
     this.#owner = owner;
   }
 
@@ -274,40 +273,7 @@ export class Outlets implements SiteWorld {
   // ---- what sites ask for (SiteWorld)
 
   limits(source: LaneSource, spec: SiteSpec): LaneLimits {
-    const { profile } = spec;
-    const cap = this.#capOf(spec);
-    if (!profile) return { cap, brake: undefined, warming: undefined };
-    const key = `${source.address} ${profile.provider}`;
-    let brake = this.#brakes.get(key);
-    if (!brake) {
-      brake = new Brake();
-      this.#brakes.set(key, brake);
-    }
-    return { cap, brake, warming: this.#shaping.warming(source.address, profile.provider) };
-  }
-
-  #capOf(spec: SiteSpec): Cap | undefined {
-    const { profile } = spec;
-    if (profile) {
-      if (!profile.providerWide) return undefined;
-      return this.#cap(
-        `provider ${profile.provider}`,
-        'provider-limit',
-        profile.connections,
-        profile.ratePerSecond,
-      );
-    }
-    return this.#cap(spec.key, 'connection-limit', spec.connections, undefined);
-  }
-
-  #cap(key: string, reason: Cap['reason'], connections: number, rate: number | undefined): Cap {
-    let cap = this.#caps.get(key);
-    if (!cap) {
-      cap = new Cap(reason, connections, rate);
-      this.#caps.set(key, cap);
-    }
-    cap.set(connections, rate);
-    return cap;
+    return this.#limits.of(source, spec);
   }
 
   throttle(lane: Lane): void {
