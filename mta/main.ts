@@ -10,6 +10,7 @@ import { createResolver } from './routing/dns.ts';
 import { createSecureResolver } from './routing/dns-secure.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { openSpoolDb } from './spool/open.ts';
+import { Returned } from './spool/returned.ts';
 import { trimHeap } from './trim-heap.ts';
 import type { FromMta, ToMta } from './types.ts';
 
@@ -45,7 +46,7 @@ const dispatcher = new Dispatcher({
   sandboxPort: sandbox.port,
   socketLimits: socketLimits(config.connections, fileLimit()),
   onSettled: (ledgerId) => {
-    settledId = ledgerId;
+    settledId = Math.max(settledId, ledgerId);
   },
   onError: (what, error) => log.error({ err: error }, what),
 });
@@ -56,6 +57,10 @@ const inbound =
     dataDir: config.dataDir,
     ...config.inbound,
     settings: readInboundSettings(db),
+    cursor: new Returned(db).cursor(),
+    onLedger: (ledgerId) => {
+      settledId = Math.max(settledId, ledgerId);
+    },
     onProblem: (what, error) => log.error({ err: error }, what),
   });
 

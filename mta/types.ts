@@ -236,6 +236,7 @@ export interface LedgerRow {
   domain: string;
   /** provider profile's name (gmail, docomo, …, generic), '' for events */
   provider: string;
+  /** from 1; 0: it came back by mail after it had been delivered */
   attempt: number;
   /** SMTP reply code, 0 when there was none */
   code: number;
@@ -245,13 +246,14 @@ export interface LedgerRow {
   phase: Phase;
   /** full reply, lines joined with LF */
   reply: string;
+  /** what came by mail: the HELO name of who brought it */
   mx: string;
   sourceIp: string;
   /** 'TLSv1.3 TLS_AES_256_GCM_SHA384', '' for clear text */
   tls: string;
   /** what decided about TLS, a `TlsPolicyName`; '' when no session was opened */
   tlsPolicy: TlsPolicyName | '';
-  /** ms from MAIL FROM (or the connection's start) to the outcome */
+  /** ms from MAIL FROM (or the connection's start) to the outcome; attempt 0: from the delivery to its return */
   ms: number;
   /** clicked: the link's index, else -1 */
   link: number;
@@ -277,6 +279,7 @@ export type FoldRow = Pick<
   | 'attempt'
   | 'reason'
   | 'link'
+  | 'ms'
 > & {
   /** how many deliveries stand behind it: those have no person, their `at` is the minute's start, their id the last one's */
   count: number;

@@ -3,7 +3,16 @@ import { once } from 'node:events';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Logger } from 'pino';
-import { type FileLock, isLocked, mtaLockFile, openSpool, type Spool, spawnMta, trimHeap, tryLock } from '../mta/index.ts';
+import {
+  type FileLock,
+  isLocked,
+  mtaLockFile,
+  openSpool,
+  type Spool,
+  spawnMta,
+  trimHeap,
+  tryLock,
+} from '../mta/index.ts';
 import { buildAdminApp } from './app.ts';
 import { auditor } from './audit/audit.ts';
 import { type FirstAdministrator, makeFirstAdministrator } from './auth/first-administrator.ts';

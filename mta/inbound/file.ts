@@ -61,3 +61,17 @@ export function openInboundFile(dataDir: string): Database {
   `);
   return db;
 }
+
+/**
+ * Makes the file. If it was lost while spool.db was not, its ids go on where those had been: lower ones would count as read.
+ * @param cursor the last mail whose effects are in the spool
+ */
+export function prepareInboundFile(dataDir: string, cursor: number): void {
+  const db = openInboundFile(dataDir);
+  db.transaction(() => {
+    db.prepare(`INSERT INTO sqlite_sequence (name, seq) SELECT 'mail', 0
+      WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'mail')`).run();
+    db.prepare(`UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'mail'`).run(cursor);
+  }).immediate();
+  db.close();
+}

@@ -2,6 +2,7 @@
 import type { CertificateFiles } from './certificate.ts';
 import type { Counters } from './counters.ts';
 import type { InboundLimits } from './limits.ts';
+import type { MailKind } from './read/types.ts';
 import type { InboundSettings } from './recipients.ts';
 
 export interface ListenerData {
@@ -25,3 +26,18 @@ export type FromListener =
   /** there is something to read */
   | { type: 'received' }
   | { type: 'counters'; counters: Counters; sessions: number };
+
+export interface ReaderData {
+  dataDir: string;
+  tokenKey: string;
+  careful: boolean;
+}
+
+export type ToReader = { type: 'read' } | { type: 'token-key'; tokenKey: string } | { type: 'stop' };
+
+export type FromReader =
+  /** a batch begins: if nothing more is heard, a mail has got the better of it */
+  | { type: 'busy' }
+  | { type: 'read'; kinds: Partial<Record<MailKind, number>>; ledgerId: number }
+  | { type: 'rests' }
+  | { type: 'failed'; message: string };

@@ -110,12 +110,12 @@ export class LedgerReader {
     // NOT INDEXED: a walk over the range of ids, whatever the planner thinks of the index by job
     this.#happy = db.prepare(
       `SELECT max(id) AS id, at - at % ${MINUTE} AS at, 'delivered' AS kind, job_id AS jobId, 0 AS subscriberId, 0 AS listId,
-         '' AS recipient, provider, 1 AS attempt, '' AS reason, -1 AS link, count(*) AS count
+         '' AS recipient, provider, 1 AS attempt, '' AS reason, -1 AS link, 0 AS ms, count(*) AS count
        FROM ledger NOT INDEXED WHERE id > ? AND id <= ? AND ${HAPPY} GROUP BY job_id, provider, at - at % ${MINUTE}`,
     );
     this.#others = db.prepare(
       `SELECT id, at, kind, job_id AS jobId, subscriber_id AS subscriberId, list_id AS listId, recipient, provider, attempt, reason,
-         link, 1 AS count
+         link, ms, 1 AS count
        FROM ledger NOT INDEXED WHERE id > ? AND id <= ? AND NOT (${HAPPY}) ORDER BY id`,
     );
     // sqlite_sequence, not max(id): the same number, also after rows were pruned.

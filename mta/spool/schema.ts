@@ -183,4 +183,16 @@ export const MIGRATIONS: string[] = [
   DROP INDEX bucket_domain;
   CREATE INDEX bucket_waiting ON bucket (domain) WHERE queued > 0;
   `,
+  // What comes back by mail. `meta.inbound`: the last mail of inbound.db whose effects are here. `returned`: what a delivery has come
+  // back as, so that a second notice changes nothing. The index finds a delivery by what its return path says.
+  `
+  INSERT INTO meta VALUES ('inbound', 0);
+  CREATE TABLE returned (
+    delivery_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (delivery_id, kind)
+  ) WITHOUT ROWID;
+  CREATE INDEX ledger_delivered ON ledger (delivery_id) WHERE kind = 'delivered';
+  `,
 ];

@@ -198,6 +198,9 @@ export async function startListener(
     files: options.files,
     settings,
     limits,
+    cursor: 0,
+    reads: false,
+    onLedger: () => {},
     onProblem: (what, error) => problems.push(`${what}: ${(error as Error).message}`),
   });
   await inbound.started;

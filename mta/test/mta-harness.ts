@@ -28,6 +28,8 @@ export interface MtaHarness {
   mta: MtaHandle;
   /** the sandbox's port */
   sandboxPort: number;
+  /** where bounces come in, 0 when nothing listens there */
+  inboundPort: number;
   /** a job with these recipients, sealed; answers its id */
   send(addresses: string[], content?: Partial<ContentSource>, job?: Partial<JobInput>): number;
   publish(changes: Partial<DeliverySettings>): void;
@@ -52,6 +54,7 @@ let key: { privateKey: string } | undefined;
 export async function startMta(
   settings: Partial<DeliverySettings> = {},
   dns: string[] = ['127.0.0.1:9'],
+  { inbound = false } = {},
 ): Promise<MtaHarness> {
   key ??= await generateDkimKey();
   const dataDir = mkdtempSync(join(tmpdir(), 'todoke-mta-'));
@@ -74,12 +77,23 @@ export async function startMta(
   };
   spool.publishSettings(current);
   const lookers = new Set<() => void>();
-  let ready = Promise.withResolvers<number>();
+  let ready = Promise.withResolvers<void>();
   let onExit = (code: number | null): void => ready.reject(new Error(`the MTA ended with ${code}`));
   const spawn = (): MtaHandle =>
-    spawnMta({ dataDir, dns, log: 'error', onMessage, onExit: (code) => onExit(code) });
+    spawnMta({
+      dataDir,
+      dns,
+      log: 'error',
+      inbound: inbound ? { host: '127.0.0.1', port: 0 } : undefined,
+      onMessage,
+      onExit: (code) => onExit(code),
+    });
   const onMessage = (message: FromMta): void => {
-    if (message.type === 'ready') ready.resolve(message.sandboxPort);
+    if (message.type === 'ready') {
+      harness.sandboxPort = message.sandboxPort;
+      harness.inboundPort = message.inboundPort ?? 0;
+      ready.resolve();
+    }
     if (message.type === 'drained') harness.drained = true;
     if (message.type === 'status') {
       told = message.status;
@@ -97,6 +111,7 @@ export async function startMta(
     spool,
     mta: spawn(),
     sandboxPort: 0,
+    inboundPort: 0,
     status: undefined,
     drained: false,
     async killAndRestart() {
@@ -107,7 +122,7 @@ export async function startMta(
       ready = Promise.withResolvers();
       onExit = (code) => ready.reject(new Error(`the MTA ended with ${code}`));
       harness.mta = spawn();
-      harness.sandboxPort = await ready.promise;
+      await ready.promise;
     },
     send(addresses, content = {}, job = {}) {
       jobs += 1;
@@ -162,6 +177,6 @@ export async function startMta(
       rmSync(dataDir, { recursive: true });
     },
   };
-  harness.sandboxPort = await ready.promise;
+  await ready.promise;
   return harness;
 }

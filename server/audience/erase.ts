@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { Spool } from '../../mta/index.ts';
-import { openSandboxMail, scrubFile } from '../../mta/index.ts';
+import { eraseInboundMail, openSandboxMail, scrubFile } from '../../mta/index.ts';
 import { databaseFile } from '../db/open.ts';
 import type { Db } from '../deps.ts';
 import { hashedKey } from '../suppression/hashed-key.ts';
@@ -34,6 +34,8 @@ export async function eraseSubscriber(
   // an enqueueing that had already read them adds meanwhile is caught.
   spool.erase(id, addresses);
   eraseFromSandbox(dataDir, addresses);
+  // While the subscriber is known: what came back of their mail is found by their id.
+  const inboundClean = await eraseInboundMail(dataDir, id, addresses);
   client
     .transaction(() => {
       keepRefusal(db, id, emailKey, at);
@@ -54,7 +56,7 @@ export async function eraseSubscriber(
     .immediate();
   spool.erase(id, addresses);
   const clean = await scrubFile(databaseFile(dataDir), addresses);
-  return (await scrubFile(join(dataDir, 'spool.db'), addresses)) && clean;
+  return (await scrubFile(join(dataDir, 'spool.db'), addresses)) && clean && inboundClean;
 }
 
 /** What a single message said to them, too: its subject may name them. */

@@ -74,6 +74,7 @@ function addRow(to: CampaignTally, row: FoldRow): void {
       if (wasDeferred(row)) stats.deferred -= 1;
       addProvider(to, row.provider, row.kind, row.count);
       if (row.kind !== 'suppressed') addTime(to, row.at, row.kind, row.count);
+      if (cameBack(row)) takeBack(to, row);
       break;
     case 'deferred':
       stats.deferrals += 1;
@@ -101,6 +102,18 @@ function addRow(to: CampaignTally, row: FoldRow): void {
       stats.complaints += 1;
       break;
   }
+}
+
+/** A bounce that came by mail, after its delivery had been counted. */
+function cameBack(row: FoldRow): boolean {
+  return row.kind === 'bounced' && row.attempt === 0;
+}
+
+/** It was no delivery: not at its provider, and not in its minute, which `ms` leads back to. So every person stays counted once. */
+function takeBack(to: CampaignTally, row: FoldRow): void {
+  to.stats.delivered -= 1;
+  addProvider(to, row.provider, 'delivered', -1);
+  addTime(to, row.at - row.ms, 'delivered', -1);
 }
 
 /**
