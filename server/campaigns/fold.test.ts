@@ -138,6 +138,15 @@ describe('the fold', () => {
           at: start + Math.floor(next() * 600_000),
         });
       }
+      // Some come back by mail, some of them twice.
+      for (const { deliveryId, kind } of spool.readLedger(0, 100_000)) {
+        if (kind !== 'delivered' || next() > 0.15) continue;
+        mta.comeBack(
+          deliveryId,
+          pick(['unknown-user', 'mailbox-full']),
+          start + 900_000 + Math.floor(next() * 600_000),
+        );
+      }
       const events = Array.from({ length: 80 }, (): LedgerEvent => {
         const kind = pick(['opened', 'opened', 'clicked', 'clicked', 'unsubscribed', 'complained'] as const);
         return event(sent, pick([0, ...people]), {
@@ -160,6 +169,15 @@ describe('the fold', () => {
     expect(counted).toEqual(recount(sent, spool.readLedger(0, 100_000)));
     expect(counted.stats.deferred).toBe(0);
     expect(counted.stats.deferrals).toBeGreaterThan(10);
+    expect(
+      spool.readLedger(0, 100_000).filter((row) => row.attempt === 0 && row.kind === 'bounced').length,
+    ).toBeGreaterThan(5);
+    expect(counted.stats.delivered + counted.stats.bounced + counted.stats.suppressed).toBe(120);
+    expect(spool.job(sent.jobId)).toMatchObject({
+      settled: 120,
+      delivered: counted.stats.delivered,
+      bounced: counted.stats.bounced,
+    });
 
     await fold.stop();
     for (const table of [
@@ -418,6 +436,8 @@ function snapshot(campaignId: number) {
         .select()
         .from(campaignTimeStats)
         .all()
+        // all of that minute came back
+        .filter((r) => r.count !== 0)
         .map((r) => [r.minute, r.kind, r.count]),
     ),
     links: sorted(
@@ -439,7 +459,11 @@ function snapshot(campaignId: number) {
 
 /** Written without a look at the fold: filters over the whole ledger. */
 function recount({ jobId }: Sent, ledger: LedgerRow[]): ReturnType<typeof snapshot> {
-  const rows = ledger.filter((row) => row.jobId === jobId);
+  const all = ledger.filter((row) => row.jobId === jobId);
+  const cameBack = new Set(
+    all.filter((row) => row.kind === 'bounced' && row.attempt === 0).map((row) => row.deliveryId),
+  );
+  const rows = all.filter((row) => row.kind !== 'delivered' || !cameBack.has(row.deliveryId));
   const of = (...kinds: string[]) => rows.filter((row) => kinds.includes(row.kind));
   const people = (list: LedgerRow[]) =>
     [...new Set(list.map((row) => row.subscriberId))].filter((id) => id > 0);

@@ -1,7 +1,8 @@
 /** What tests of campaigns and tracking start from: people, lists and the worker's side of the harness. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { LedgerRow } from '../../mta/index.ts';
+import type { LedgerRow, Reason } from '../../mta/index.ts';
 import { openSpoolDb } from '../../mta/spool/open.ts';
+import { Returned } from '../../mta/spool/returned.ts';
 import { SettleWriter } from '../../mta/spool/settle.ts';
 import { attributes, lists, memberships, subscribers } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
@@ -94,9 +95,11 @@ export function addPeople(db: Db, listId: number, count: number): number[] {
 export class FakeMta {
   readonly db: ReturnType<typeof openSpoolDb>;
   readonly #writer: SettleWriter;
+  readonly #returned: Returned;
 
   constructor(dataDir: string) {
     this.db = openSpoolDb(dataDir);
+    this.#returned = new Returned(this.db);
     this.#writer = new SettleWriter(this.db);
   }
 
@@ -156,6 +159,13 @@ export class FakeMta {
         },
       },
     ]);
+  }
+
+  /** Takes a delivery back, as a bounce does that comes by mail. */
+  comeBack(deliveryId: number, reason: Reason, at: number): void {
+    const report = { code: 550, status: '5.0.0', reason, phase: 'rcpt', diagnostic: 'no' } as const;
+    const event = { deliveryId, at, matches: () => true, report: () => report, host: 'mx.test', ip: '' };
+    this.#returned.write([{ ...event, kind: 'bounced' }], this.#returned.cursor() + 1);
   }
 
   close(): void {
