@@ -1,8 +1,8 @@
 /** What the server may import from the MTA, and nothing else (checked by `npm run check:deps`). */
 
+export { eraseInboundMail } from './inbound/erase.ts';
 export { readMail } from './inbound/read/read.ts';
 export type { MailKind, Reading, Report } from './inbound/read/types.ts';
-export { eraseInboundMail } from './inbound/erase.ts';
 export { type FileLock, isLocked, mtaLockFile, tryLock } from './lock.ts';
 export type { AddressError, ParsedAddress } from './message/address.ts';
 export { parseAddress } from './message/address.ts';

@@ -29,6 +29,7 @@ import { lockFile, portsFile } from './folder.ts';
 import { Metrics } from './http/metrics.ts';
 import { Jobs } from './jobs.ts';
 import { LiveHub } from './live.ts';
+import { dropUnanswered } from './messages/accept.ts';
 import { MtaSupervisor } from './mta-supervisor.ts';
 import { buildPublicApp } from './public.ts';
 import { deliverySettings } from './settings/publish.ts';
@@ -38,7 +39,6 @@ import { VERSION } from './version.ts';
 /** ms; together well below the ten seconds that `docker stop` gives */
 const HTTP_DRAIN = 2500;
 const MTA_DRAIN = 7000;
-import { dropUnanswered } from './messages/accept.ts';
 const WORKER_DRAIN = 3000;
 
 const TICK = 1000;
