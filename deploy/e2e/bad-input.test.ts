@@ -17,7 +17,7 @@ const RELAY_PASSWORD = 'relay-secret-5f1c';
 const ALL_SCOPES = [
   ...['audience:read', 'audience:write', 'campaigns:read', 'campaigns:write', 'campaigns:send'],
   ...['messages:send', 'deliveries:read', 'delivery:manage', 'reports:read', 'users:manage'],
-  ...['settings:manage', 'audit:read', 'metrics:read'],
+  ...['settings:manage', 'webhooks:manage', 'audit:read', 'metrics:read'],
 ];
 const READ_SCOPES = ['audience:read', 'campaigns:read', 'deliveries:read', 'reports:read'];
 
@@ -512,6 +512,7 @@ const VALID: Record<string, unknown> = {
   'PATCH /attributes/{id}': { label: 'x' },
   'POST /campaigns/{id}/test': { to: ['a@example.jp'] },
   'POST /campaigns/{id}/schedule': { at: '2099-01-01T00:00:00Z' },
+  'POST /webhooks/{id}/replay': { since: '2026-01-01T00:00:00Z' },
 };
 
 describe('ids', () => {
@@ -543,7 +544,7 @@ describe('ids', () => {
         expect(answer.status, `${method} ${path} with ${id}: ${answer.text}`).toBe(400);
         expectProblem(answer, 400, 'invalid-request');
         expect(answer.body.errors[0]).toMatchObject({
-          pointer: expect.stringMatching(/^(id|subscriberId|keyId)$/),
+          pointer: expect.stringMatching(/^(id|subscriberId|keyId|deliveryId)$/),
         });
       }
     }

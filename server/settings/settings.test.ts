@@ -44,6 +44,7 @@ test('a new install sends to the sandbox', async () => {
     classPools: { transactional: null, test: null, bulk: null },
     tls: { mtaSts: false, dane: true },
     rawLocalParts: [],
+    webhookTargets: [],
   });
   expect(h.deps.spool.settings()).toMatchObject({
     mode: 'sandbox',
