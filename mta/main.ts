@@ -113,7 +113,9 @@ const settledTimer = setInterval(() => {
   if (settledId > toldId) post({ type: 'settled', ledgerId: settledId });
   toldId = settledId;
 }, SETTLED_EVERY);
-const statusTimer = setInterval(() => post({ type: 'status', status: dispatcher.status() }), 1000);
+const statusTimer = setInterval(() => {
+  post({ type: 'status', status: { ...dispatcher.status(), inbound: inbound?.status() } });
+}, 1000);
 dispatcher.start();
 trimHeap();
 await inbound?.started;

@@ -629,7 +629,20 @@ export interface MtaStatus {
   sources: SourceStatus[];
   relays: RelayStatus[];
   problems: MtaProblem[];
+  /** what comes in; absent where nothing listens */
+  inbound?: InboundStatus | undefined;
   rssMB: number;
+}
+
+/** Inbound mail, counted since the MTA was started. */
+export interface InboundStatus {
+  /** null: the port could not be opened (yet) */
+  port: number | null;
+  sessions: number;
+  /** by the names of `COUNTERS` in inbound/counters.ts */
+  counters: Record<string, number>;
+  /** mails that were read, by what they were: `MAIL_KINDS` in inbound/read/types.ts */
+  read: Record<string, number>;
 }
 
 /** What the MTA knows of a recipient domain's mails of one class; told when it is asked for the domain. */

@@ -1,6 +1,7 @@
 /** The MTA's side of inbound mail: keeps the thread that listens and the thread that reads alive, and tells what they do. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { InboundStatus } from '../types.ts';
 import type { CertificateFiles } from './certificate.ts';
 import { type Counters, emptyCounters } from './counters.ts';
 import { prepareInboundFile } from './file.ts';
@@ -32,15 +33,6 @@ export interface InboundOptions {
   onLedger(ledgerId: number): void;
   /** what an administrator must know; never with a mail's content */
   onProblem(what: string, error: unknown): void;
-}
-
-export interface InboundStatus {
-  /** null: the port could not be opened (yet) */
-  port: number | null;
-  sessions: number;
-  counters: Counters;
-  /** mails that were read, by what they were */
-  read: Record<MailKind, number>;
 }
 
 export class Inbound {

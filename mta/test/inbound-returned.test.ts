@@ -168,6 +168,24 @@ describe('no bounce is', () => {
   }
 });
 
+it('is told in the status: what came, what was refused, what it was', async () => {
+  const { sent } = await deliver();
+  await bring(dsn(sent), sent.mailFrom);
+  const client = await Client.connect(mta.inboundPort);
+  await client.play(['S: 220', 'C: EHLO me.test', 'S: 250', 'C: MAIL FROM:<>', 'S: 250']);
+  await client.play(['C: RCPT TO:<neko@example.com>', 'S: 550', 'C: QUIT', 'S: 221']);
+  client.close();
+  const inbound = await mta.until(() => {
+    const told = mta.status?.inbound;
+    return told?.read.bounce === 1 && told.counters.refusedRecipients === 1 && told;
+  });
+  expect(inbound).toMatchObject({
+    port: mta.inboundPort,
+    counters: { sessions: 2, mails: 1, refusedRecipients: 1, refusedSessions: 0, bareNewlines: 0 },
+    read: { bounce: 1, complaint: 0, other: 0 },
+  });
+});
+
 describe('a complaint', () => {
   it('to the feedback address is one of the returned mail’s reader, once', async () => {
     const { jobId, sent } = await deliver();

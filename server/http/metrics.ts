@@ -1,6 +1,6 @@
 /** Numbers for Prometheus: of the process, the queue, the ledger, the MTA and both apps' requests. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { LedgerKind, MtaStatus } from '../../mta/index.ts';
+import type { InboundStatus, LedgerKind, MtaStatus } from '../../mta/index.ts';
 import type { App, Deps } from '../deps.ts';
 
 export class Metrics {
@@ -66,6 +66,46 @@ export class Metrics {
       'todoke_mta_resident_memory_bytes',
       'Resident memory of the MTA',
       (status) => (status?.rssMB ?? 0) * 1024 * 1024,
+    );
+    ofMta(
+      'todoke_inbound_sessions',
+      'Open inbound SMTP sessions',
+      (status) => status?.inbound?.sessions ?? 0,
+    );
+    this.#inbound(deps);
+  }
+
+  /** Counted by the MTA: a new one begins at 0, as a new process's counters do. */
+  #inbound(deps: Pick<Deps, 'mta'>): void {
+    const gauge = (
+      name: string,
+      help: string,
+      read: (status: InboundStatus) => Record<string, number>,
+      label: string,
+    ) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: [label],
+        registers: [this.registry],
+        collect() {
+          const inbound = deps.mta.status()?.inbound;
+          this.reset();
+          for (const [value, count] of Object.entries(inbound ? read(inbound) : {}))
+            this.set({ [label]: value }, count);
+        },
+      });
+    gauge(
+      'todoke_inbound_events',
+      'Inbound SMTP since the start of the MTA: sessions, mails, and what was refused or ended',
+      ({ counters }) => counters,
+      'event',
+    );
+    gauge(
+      'todoke_inbound_mails',
+      'Inbound mails that were read, by what they were',
+      ({ read }) => read,
+      'kind',
     );
   }
 
