@@ -43,7 +43,7 @@ export const INBOUND_LIMITS: InboundLimits = {
   connections: 500,
   connectionsPerClient: 50,
   connectionRate: { perSecond: 100, burst: 1000 },
-  mailRate: { perSecond: 500, burst: 5000 },
+  mailRate: { perSecond: 2000, burst: 20_000 },
   errorRate: { perSecond: 1, burst: 200 },
   errors: 20,
   commandsWithoutMail: 250,

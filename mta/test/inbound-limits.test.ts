@@ -209,7 +209,11 @@ describe('mail is put off', () => {
   });
 
   it('when too much of it waits to be read', async () => {
-    const { port } = await listen({ unreadBytes: 5, commandsWithoutMail: Infinity });
+    const { port } = await listen({
+      unreadBytes: 5,
+      commandsWithoutMail: Infinity,
+      mailRate: { perSecond: 1e9, burst: 1e9 },
+    });
     const client = await Client.connect(port);
     await client.play([...HELLO, ...OPEN, 'C: more than five bytes', 'C: .', 'S: 250']);
     // It looks once a second.
