@@ -35,6 +35,7 @@ import { buildPublicApp } from './public.ts';
 import { deliverySettings } from './settings/publish.ts';
 import { unfinishedImports } from './unfinished.ts';
 import { VERSION } from './version.ts';
+import { webhookMetrics } from './webhooks/metrics.ts';
 
 /** ms; together well below the ten seconds that `docker stop` gives */
 const HTTP_DRAIN = 2500;
@@ -90,6 +91,7 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
     const health = { problems: () => findProblems(db, parts) };
     const metrics = new Metrics(parts.deps);
     deliveryMetrics(metrics.registry, parts.deps);
+    webhookMetrics(metrics.registry, parts.deps);
     const admin = await buildAdminApp({ ...parts, log, health, metrics, features });
     undo.push(() => admin.close());
     const publicApp = await buildPublicApp({ deps: parts.deps, log, metrics, features: publicFeatures });

@@ -50,6 +50,14 @@ beforeAll(async () => {
   await api.post('/attributes', { key: 'company', label: '会社名', type: 'text' });
   await api.post('/api-keys', { name: '基幹システム', scopes: ['audience:read'] });
   await api.post('/suppressions', { email: 'stop@example.jp', note: '電話で依頼' });
+  // Nobody listens there: what is sent fails, and the screens say so.
+  await api.patch('/settings', { webhookTargets: ['127.0.0.1'] });
+  const webhook = await api.post<{ id: number }>('/webhooks', {
+    name: '顧客管理',
+    url: 'http://127.0.0.1:1/hooks',
+    events: ['delivered', 'bounced', 'campaign.finished'],
+  });
+  await api.post(`/webhooks/${webhook.id}/test`);
   const list = await api.post<{ id: number }>('/lists', { name: 'メルマガ会員' });
   const rows = ['email,name,company', 'broken row'];
   for (let n = 1; n <= 60; n += 1)
@@ -118,6 +126,8 @@ beforeAll(async () => {
     settings: '/settings',
     users: '/users',
     'API keys': '/api-keys',
+    webhooks: '/webhooks',
+    webhook: `/webhooks/${webhook.id}`,
     'audit log': '/audit-log',
     profile: '/profile',
   };

@@ -26,6 +26,7 @@ import { LiveHub } from '../live.ts';
 import { createLogger } from '../log.ts';
 import { buildPublicApp } from '../public.ts';
 import { deliverySettings } from '../settings/publish.ts';
+import { webhookMetrics } from '../webhooks/metrics.ts';
 
 export const TEST_PASSWORD = 'a good password';
 /** Any parameters verify; these take a millisecond. */
@@ -97,6 +98,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const health = { problems: () => harness.problems };
   const metrics = new Metrics(deps);
   deliveryMetrics(metrics.registry, deps);
+  webhookMetrics(metrics.registry, deps);
   const admin = await buildAdminApp({
     deps,
     log,

@@ -143,6 +143,18 @@ describe('webhooks', () => {
   });
 });
 
+it('Prometheus sees which one fails, and for how long', async () => {
+  const hook = await w.create(receiver.url);
+  receiver.answer = () => ({ status: 500 });
+  w.clock.now = Date.now() - 7_200_000;
+  w.write({ jobId: w.job('campaign:1:1') });
+  await w.run();
+  const { text } = await call(w.h.admin, 'GET', '/metrics', w.h.key('metrics:read'));
+  expect(text).toContain(`todoke_webhook_enabled{webhook="${hook.id}"} 1`);
+  const seconds = Number(new RegExp(`failing_seconds\\{webhook="${hook.id}"\\} (.+)`).exec(text)?.[1]);
+  expect(seconds).toBeGreaterThanOrEqual(7200);
+});
+
 describe('a test', () => {
   it('is sent once, signed, and shown with what came back', async () => {
     const hook = await w.create(receiver.url);
