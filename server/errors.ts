@@ -53,6 +53,7 @@ export const FIELD_ERRORS = [
     'match',
     'login-incomplete',
     'sending-domain-missing',
+    'sending-domain-records',
     'dkim-record-missing',
   ],
   ...['url', 'target-private', 'https-required', 'webhook-target'],

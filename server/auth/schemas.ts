@@ -98,7 +98,20 @@ export const SettingsPatch = Type.Object({
   organisation: Type.Optional(Type.String({ maxLength: 200 })),
   publicUrl: Type.Optional(Type.String({ maxLength: 500 })),
   timeZone: Type.Optional(Type.String({ maxLength: 60 })),
-  delivery: Type.Optional(Type.Object({ mode: Type.Union([Type.Literal('sandbox'), Type.Literal('live')]) })),
+  /** `overrides` as for a campaign's start: a switch to live in spite of `sending-domain-records` */
+  delivery: Type.Optional(
+    Type.Object({
+      mode: Type.Union([Type.Literal('sandbox'), Type.Literal('live')]),
+      overrides: Type.Optional(
+        Type.Array(
+          Type.Object({ code: Type.String(), reason: Type.String({ minLength: 1, maxLength: 300 }) }),
+          {
+            maxItems: 10,
+          },
+        ),
+      ),
+    }),
+  ),
   retry: Type.Optional(
     Type.Object({
       first: Type.Integer({ minimum: 1, maximum: 86_400 }),

@@ -4,6 +4,7 @@
  */
 import type { ContentError, ContentErrorCode } from '../../mta/index.ts';
 import { parseAddress } from '../../mta/index.ts';
+import type { Readiness } from '../delivery/domain-readiness.ts';
 import type { FieldError } from '../errors.ts';
 import type { Finding } from './schemas.ts';
 
@@ -12,6 +13,8 @@ export const FINDINGS = [
   'from-missing',
   'from-name-missing',
   'sending-domain-missing',
+  'sending-domain-records',
+  'sending-domain-unchecked',
   'subject-missing',
   'variable-unknown',
   'html-large',
@@ -43,7 +46,8 @@ export interface PreflightInput {
   mode: 'sandbox' | 'live';
   stopped: boolean;
   publicUrl: string;
-  sendingDomains: readonly string[];
+  /** with what their last check found */
+  sendingDomains: readonly Readiness[];
 }
 
 /** Gmail cuts a message whose HTML is longer, and the unsubscribe link with it. */
@@ -66,7 +70,10 @@ function* checkAddresses(input: PreflightInput): Generator<Found> {
   const parsed = parseAddress(address);
   if (address.trim() === '') yield error('from-missing', '/from/address', 'There is no From address');
   if (!parsed.ok) return;
-  if (!input.sendingDomains.includes(parsed.domain)) yield sendingDomainMissing(input, parsed.domain);
+  const sender = input.sendingDomains.find(({ domain }) => domain === parsed.domain);
+  if (!sender) yield sendingDomainMissing(input, parsed.domain);
+  else if (sender.state === 'wrong') yield recordsWrong(input, sender);
+  else if (sender.state === 'unknown' && input.mode === 'live') yield recordsUnknown(sender);
   if (name.trim() === '') {
     yield warning(
       'from-name-missing',
@@ -85,6 +92,30 @@ function sendingDomainMissing(input: PreflightInput, domain: string): Found {
     pointer: '/from/address',
     message,
     overridable: input.mode === 'live',
+    value: domain,
+  };
+}
+
+/** Known by the last look at the DNS; overridable, as that may be an hour old, or our DNS another than the world's. */
+function recordsWrong({ mode }: PreflightInput, { domain, records }: Readiness): Found {
+  const names = records.join(', ');
+  return {
+    code: 'sending-domain-records',
+    level: mode === 'live' ? 'error' : 'warning',
+    pointer: '/from/address',
+    message: `DNS records of ${domain} are missing or wrong, so large providers refuse its mail: ${names}`,
+    overridable: mode === 'live',
+    value: names,
+  };
+}
+
+function recordsUnknown({ domain }: Readiness): Found {
+  return {
+    ...warning(
+      'sending-domain-unchecked',
+      '/from/address',
+      `Nobody has looked yet whether the DKIM and SPF records of ${domain} are as they should be`,
+    ),
     value: domain,
   };
 }

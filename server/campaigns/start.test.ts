@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { auditLog, campaignLinks, campaigns, sendingDomains, suppressions } from '../db/schema.ts';
+import { checkDomain, createDomain } from '../delivery/sending-domains.ts';
 import {
   addAttribute,
   addList,
@@ -200,8 +201,37 @@ describe('the check before sending', () => {
     });
     const id = await draft({ listIds: [list] });
     expect((await get(`/${id}/preflight`)).body.findings).toMatchObject([
+      { code: 'sending-domain-unchecked', level: 'warning', value: 'example.co.jp' },
       { code: 'public-url-local', level: 'warning' },
     ]);
+  });
+
+  it('stops for records that are known to be wrong, in live mode and unless somebody answers for it', async () => {
+    const list = addList(harness.db, '会員');
+    addPeople(harness.db, list, 1);
+    const created = await createDomain(harness.deps, { domain: 'example.co.jp' });
+    // A DNS that has nothing.
+    await checkDomain(harness.deps, created.id, async () => ({ ok: true, values: [] }));
+    const id = await draft({ listIds: [list] });
+    const finding = async () =>
+      (await get(`/${id}/preflight`)).body.findings.find(
+        ({ code }: { code: string }) => code === 'sending-domain-records',
+      );
+    expect(await finding()).toMatchObject({ level: 'warning', overridable: false });
+    harness.deps.spool.publishSettings({
+      ...harness.deps.spool.settings()!,
+      mode: 'live',
+      publicUrl: 'https://mail.example.co.jp',
+    });
+    const dkim = `${created.dkimSelector}._domainkey.example.co.jp`;
+    const value = `${dkim}, bounce.example.co.jp`;
+    expect(await finding()).toMatchObject({ level: 'error', overridable: true, value });
+    expect(await post(`/${id}/start`)).toMatchObject({
+      status: 409,
+      body: { code: 'preflight-failed', errors: [{ code: 'sending-domain-records', value }] },
+    });
+    const overrides = [{ code: 'sending-domain-records', reason: '社外の DNS にはある' }];
+    expect(await post(`/${id}/start`, { overrides })).toMatchObject({ status: 200 });
   });
 });
 

@@ -1,7 +1,8 @@
 /** Starting a campaign: check, freeze the content, hand over to the worker. */
 
 import { compileContent } from '../../mta/index.ts';
-import { campaignLinks, campaignStats, sendingDomains } from '../db/schema.ts';
+import { campaignLinks, campaignStats } from '../db/schema.ts';
+import { listReadiness } from '../delivery/sending-domains.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
 import { countAudience } from './audience.ts';
@@ -41,11 +42,7 @@ export async function checkCampaign(
     mode: delivery?.mode ?? 'sandbox',
     stopped: spool.stopped(),
     publicUrl: delivery?.publicUrl ?? '',
-    sendingDomains: db
-      .select({ domain: sendingDomains.domain })
-      .from(sendingDomains)
-      .all()
-      .map(({ domain }) => domain),
+    sendingDomains: listReadiness(deps),
   });
 }
 

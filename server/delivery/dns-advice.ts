@@ -20,6 +20,7 @@ export const DNS_ADVICE = [
   'spf-several-records',
   'spf-syntax',
   'spf-not-allowed',
+  'spf-pool-not-allowed',
   'spf-after-all',
   'spf-include-broken',
   'spf-loop',

@@ -12,7 +12,7 @@ const names: DomainNames = {
   dmarcPolicy: 'none',
   dmarcReports: '',
   ehloName: 'mail.example.jp',
-  sources: [{ address: '', ehlo: 'mail.example.jp' }],
+  sources: [{ address: '', ehlo: 'mail.example.jp', pools: [] }],
   resolved: [],
   relayed: false,
 };
@@ -81,19 +81,20 @@ describe('a check', () => {
       'host8.example.net': { A: ['192.0.2.99'] },
     });
     const sources = [
-      { address: '192.0.2.7', ehlo: 'mail.example.jp' },
-      { address: '192.0.2.8', ehlo: 'mta2.example.jp' },
+      { address: '192.0.2.7', ehlo: 'mail.example.jp', pools: ['会員'] },
+      { address: '192.0.2.8', ehlo: 'mta2.example.jp', pools: ['季節'] },
     ];
     const { states, records } = await check({ sources });
     expect(states).toMatchObject({
-      'return-path-spf': 'different spf-not-allowed',
-      spf: 'different spf-not-allowed',
+      'return-path-spf': 'different spf-pool-not-allowed',
+      spf: 'different spf-pool-not-allowed',
       'ehlo:mta2.example.jp': 'ok',
       'ptr:192.0.2.7': 'ok',
       'ptr:192.0.2.8': 'different ptr-not-confirmed',
     });
     expect(records.find(({ key }) => key === 'return-path-spf')!.advice[0]!.values).toEqual({
       addresses: '192.0.2.8',
+      pools: '季節',
       terms: 'ip4:192.0.2.7 ip4:192.0.2.8',
       suggestion: 'v=spf1 a:mail.example.jp ip4:192.0.2.7 ip4:192.0.2.8 -all',
     });

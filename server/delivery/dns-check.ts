@@ -8,6 +8,7 @@ import {
   type DomainNames,
   type OutgoingAddress,
   outgoingAddresses,
+  poolsOf,
   type WantedRecord,
   wantedRecords,
 } from './dns-records.ts';
@@ -108,7 +109,7 @@ async function judgeRecord(
     case 'spf':
     case 'return-path-spf': {
       const addresses = outgoingAddresses(names).map(({ address }) => address);
-      return judgeSpf(value, await walkSpf(name, lookup), addresses);
+      return judgeSpf(value, await walkSpf(name, lookup), addresses, (one) => poolsOf(names, one));
     }
     case 'dmarc':
       return judge.judgeDmarc(record, await dmarcFacts(record, names, ask, lookup));

@@ -9,8 +9,14 @@ const MAX_VOID_LOOKUPS = 2;
 /**
  * @param wanted the value that we would publish; its terms are what may be missing
  * @param addresses what the mail leaves by; empty when unknown, then the wanted terms must stand there
+ * @param poolsOf the pools that an address is in, to say whose mail fails
  */
-export function judgeSpf(wanted: string, node: SpfNode, addresses: readonly string[]): Verdict {
+export function judgeSpf(
+  wanted: string,
+  node: SpfNode,
+  addresses: readonly string[],
+  poolsOf: (address: string) => readonly string[] = () => [],
+): Verdict {
   if (node.problem === 'failed') return failed(node);
   const found = node.records;
   if (found.length === 0) return { state: 'missing', found, advice: [advise('record-missing')] };
@@ -21,9 +27,10 @@ export function judgeSpf(wanted: string, node: SpfNode, addresses: readonly stri
   if (node.errors.length > 0)
     return { state: 'different', found, advice: [advise('spf-syntax', { terms: node.errors.join(' ') })] };
 
-  const faults = [...permission(wanted, node, addresses), ...limits(node)];
+  const faults = [...permission(wanted, node, addresses, poolsOf), ...limits(node)];
   const broken = faults.length > 0 ? allNodes(node).find(({ problem }) => problem === 'failed') : undefined;
-  if (broken && faults.every(({ code }) => code === 'spf-not-allowed')) return { ...failed(broken), found };
+  if (broken && faults.every(({ code }) => code === 'spf-not-allowed' || code === 'spf-pool-not-allowed'))
+    return { ...failed(broken), found };
   return { state: faults.length > 0 ? 'different' : 'ok', found, advice: [...faults, ...hints(node)] };
 }
 
@@ -35,7 +42,12 @@ function failed(node: SpfNode): Verdict {
   return { state: 'error', found: [], advice: [advice] };
 }
 
-function permission(wanted: string, node: SpfNode, addresses: readonly string[]): Advice[] {
+function permission(
+  wanted: string,
+  node: SpfNode,
+  addresses: readonly string[],
+  poolsOf: (address: string) => readonly string[],
+): Advice[] {
   const all = node.terms.find(({ kind }) => kind === 'all');
   if (all?.qualifier === '+') return [advise('spf-plus-all', { suggestion: mergeSpf(node.records, wanted) })];
   const loop = allNodes(node).find(({ problem }) => problem === 'loop');
@@ -56,10 +68,13 @@ function permission(wanted: string, node: SpfNode, addresses: readonly string[])
   const late = node.terms
     .slice(last < 0 ? node.terms.length : last)
     .some((one) => terms.some((term) => one.kind === term.kind && one.target === term.target));
+  const pools = [...new Set(missing.flatMap(poolsOf))];
+  const code = late ? 'spf-after-all' : pools.length > 0 ? 'spf-pool-not-allowed' : 'spf-not-allowed';
   return [
-    advise(late ? 'spf-after-all' : 'spf-not-allowed', {
+    advise(code, {
       terms: terms.map(({ text }) => text).join(' '),
       addresses: missing.join(', '),
+      ...(pools.length > 0 && { pools: pools.join(', ') }),
       suggestion: mergeSpf(node.records, wanted),
     }),
   ];

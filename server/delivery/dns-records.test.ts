@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { reverseName } from '../../mta/index.ts';
 import { inNetwork, isPublic } from './dns-addresses.ts';
-import { type DomainNames, outgoingAddresses, txtForZone, wantedRecords } from './dns-records.ts';
+import { type DomainNames, outgoingAddresses, poolsOf, txtForZone, wantedRecords } from './dns-records.ts';
 
 const KEY = 'MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA'.padEnd(392, 'x');
 const names: DomainNames = {
@@ -11,7 +11,7 @@ const names: DomainNames = {
   dmarcPolicy: 'none',
   dmarcReports: '',
   ehloName: 'mail.example.jp',
-  sources: [{ address: '', ehlo: 'mail.example.jp' }],
+  sources: [{ address: '', ehlo: 'mail.example.jp', pools: [] }],
   resolved: [],
   relayed: false,
 };
@@ -38,9 +38,9 @@ describe('records to publish', () => {
 
   it('names the addresses of a pool: in SPF, and a PTR record for each', () => {
     const sources = [
-      { address: '203.0.113.7', ehlo: 'mta1.example.jp' },
-      { address: '2001:db8::25', ehlo: 'mta2.example.jp' },
-      { address: '192.168.1.9', ehlo: 'nat.example.jp' },
+      { address: '203.0.113.7', ehlo: 'mta1.example.jp', pools: ['会員', '予備'] },
+      { address: '2001:db8::25', ehlo: 'mta2.example.jp', pools: ['会員'] },
+      { address: '192.168.1.9', ehlo: 'nat.example.jp', pools: ['予備'] },
     ];
     const resolved = [{ address: '203.0.113.99', ehlo: 'nat.example.jp' }];
     const wanted = brief({ sources, resolved });
@@ -56,6 +56,10 @@ describe('records to publish', () => {
       'ehlo:nat.example.jp | A | nat.example.jp | - | required',
       'ptr:203.0.113.99 | PTR | 99.113.0.203.in-addr.arpa | nat.example.jp | required',
     ]);
+    const pools = ['203.0.113.7', '2001:db8::25', '203.0.113.99'].map((one) =>
+      poolsOf({ sources, resolved }, one),
+    );
+    expect(pools).toEqual([['会員', '予備'], ['会員'], ['予備']]);
   });
 
   it('asks for one SPF record when the return path is the domain itself', () => {
@@ -137,6 +141,7 @@ describe('addresses', () => {
 
   it('of two pools that share one are named once', () => {
     const source = { address: '203.0.113.7', ehlo: 'mta1.example.jp' };
-    expect(outgoingAddresses({ sources: [source, { ...source }], resolved: [] })).toEqual([source]);
+    const sources = ['a', 'b'].map((pool) => ({ ...source, pools: [pool] }));
+    expect(outgoingAddresses({ sources, resolved: [] })).toEqual([source]);
   });
 });

@@ -36,11 +36,18 @@ export interface WantedRecord {
   address?: string;
   /** ptr: the EHLO name */
   ehlo?: string;
+  /** ehlo and ptr: names of the pools that it is for */
+  pools?: string[];
 }
 
 export interface OutgoingAddress {
   address: string;
   ehlo: string;
+}
+
+export interface SourceAddress extends OutgoingAddress {
+  /** names of the pools that it is in */
+  pools: string[];
 }
 
 export interface DomainNames {
@@ -61,7 +68,7 @@ export interface DomainNames {
   /** name of this appliance: takes the bounces */
   ehloName: string;
   /** what the mail leaves by; address '' where the system chooses it */
-  sources: OutgoingAddress[];
+  sources: SourceAddress[];
   /** the public addresses of the sources that the DNS told of (by EHLO name) */
   resolved: OutgoingAddress[];
   /** all mail goes through relays: names and addresses are theirs */
@@ -71,9 +78,20 @@ export interface DomainNames {
 /** The public addresses that the world sees the mail come from, as far as they are known. */
 export function outgoingAddresses(names: Pick<DomainNames, 'sources' | 'resolved'>): OutgoingAddress[] {
   const all = names.sources.flatMap((source) =>
-    isPublic(source.address) ? [source] : names.resolved.filter(({ ehlo }) => ehlo === source.ehlo),
+    isPublic(source.address)
+      ? [{ address: source.address, ehlo: source.ehlo }]
+      : names.resolved.filter(({ ehlo }) => ehlo === source.ehlo),
   );
   return all.filter((one, index) => all.findIndex(({ address }) => address === one.address) === index);
+}
+
+/** The pools that an address is in, as it is seen from outside. */
+export function poolsOf(names: Pick<DomainNames, 'sources' | 'resolved'>, address: string): string[] {
+  const ehlos = names.resolved.filter((one) => one.address === address).map(({ ehlo }) => ehlo);
+  const sources = names.sources.filter(
+    (one) => one.address === address || (!isPublic(one.address) && ehlos.includes(one.ehlo)),
+  );
+  return [...new Set(sources.flatMap(({ pools }) => pools))];
 }
 
 /** What has to be published, in the order of the guided page. */
@@ -175,6 +193,7 @@ function serverRecords(names: DomainNames): WantedRecord[] {
   return ehlos.flatMap((ehlo): WantedRecord[] => {
     const known = names.sources.find((source) => source.ehlo === ehlo && isPublic(source.address))?.address;
     const addresses = outgoing.filter((one) => one.ehlo === ehlo).map(({ address }) => address);
+    const pools = [...new Set(names.sources.flatMap((one) => (one.ehlo === ehlo ? one.pools : [])))];
     return [
       {
         key: `ehlo:${ehlo}`,
@@ -184,6 +203,7 @@ function serverRecords(names: DomainNames): WantedRecord[] {
         name: ehlo,
         value: known ?? '',
         level,
+        pools,
       },
       ...(addresses.length > 0 ? addresses : ['']).map(
         (address): WantedRecord => ({
@@ -196,6 +216,7 @@ function serverRecords(names: DomainNames): WantedRecord[] {
           level,
           address,
           ehlo,
+          pools: address === '' ? pools : poolsOf(names, address),
         }),
       ),
     ];

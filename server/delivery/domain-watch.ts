@@ -1,5 +1,5 @@
-/** Once a day: keys whose time is over are ended, and the records of domains that were checked before are looked up again. */
-import { and, isNotNull, lte } from 'drizzle-orm';
+/** Every hour: keys whose time is over are ended, and the records of domains that were checked before are looked up again when a day has passed. */
+import { isNotNull } from 'drizzle-orm';
 import { auditSystem } from '../audit/audit.ts';
 import { sendingDomains } from '../db/schema.ts';
 import { sweepRetired } from './dkim-keys.ts';
@@ -12,18 +12,20 @@ const DAY = 24 * HOUR;
 type WithDns = <T>(work: (lookup: DnsLookup) => Promise<T>) => Promise<T>;
 
 /**
- * One look at what is due. A domain that is no longer ready, or is ready again, gets an entry in the audit log: a record
+ * One look at what is due: each day, and sooner what is wanted anew (another pool, another key). A domain that is no longer ready, or is ready again, gets an entry in the audit log: a record
  * that somebody removed is found there before providers refuse mail.
  */
 export async function watchDomains(context: Context, withDns: WithDns, now: number): Promise<void> {
   sweepRetired(context.db, now);
-  const due = context.db
-    .select({ id: sendingDomains.id })
+  const checked = context.db
+    .select({ id: sendingDomains.id, checkedAt: sendingDomains.checkedAt })
     .from(sendingDomains)
-    .where(and(isNotNull(sendingDomains.checkedAt), lte(sendingDomains.checkedAt, now - DAY)))
+    .where(isNotNull(sendingDomains.checkedAt))
     .all();
-  for (const { id } of due) {
+  for (const { id, checkedAt } of checked) {
     const before = getDomain(context, id);
+    const changed = before.records.some(({ required, state }) => required && state === 'unchecked');
+    if (!changed && checkedAt! > now - DAY) continue;
     const after = await withDns((lookup) => checkDomain(context, id, lookup));
     if (after.state === before.state) continue;
     auditSystem(context.db, 'daily-check', 'sending-domain.state', `sending-domain:${id}`, {

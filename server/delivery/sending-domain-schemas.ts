@@ -40,6 +40,8 @@ export const DnsRecord = Type.Object({
   /** PTR: the address and the name that it should have */
   address: Nullable(Type.String()),
   ehlo: Nullable(Type.String()),
+  /** of the server's name and address: the IP pools that it is for */
+  pools: Type.Array(Type.String()),
 });
 export type DnsRecord = Static<typeof DnsRecord>;
 

@@ -52,6 +52,7 @@ function showRecord(wanted: WantedRecord, checks: Row['checks']): DnsRecord {
     keyId: wanted.keyId ?? null,
     address: wanted.address ?? null,
     ehlo: wanted.ehlo ?? null,
+    pools: wanted.pools ?? [],
   };
 }
 

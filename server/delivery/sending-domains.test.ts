@@ -372,6 +372,48 @@ describe('sending domains', () => {
     });
   });
 
+  it('wants the addresses of pools that only campaigns name, says which, and looks at them within the hour', async () => {
+    const withDns = <T>(work: (lookup: DnsLookup) => Promise<T>): Promise<T> => {
+      const resolver = createResolver({ servers: [dns.address], timeoutMs: 500 });
+      return work(resolverLookup(resolver)).finally(() => resolver.close());
+    };
+    publish((await get(`/sending-domains/${id}`)).body);
+    await post(`/sending-domains/${id}/check`);
+    h.db.insert(ipSources).values({ address: '203.0.113.77', ehlo: 'season.example.jp' }).run();
+    const pool = h.db
+      .insert(ipPools)
+      .values({ name: '季節', sources: [{ address: '203.0.113.77', weight: 1 }] })
+      .returning()
+      .get();
+    h.deps.publishDelivery();
+    const campaign = h.db
+      .insert(campaigns)
+      .values({ name: '冬', fromAddress: 'News@Example.jp', poolId: pool.id })
+      .returning()
+      .get();
+    const ptr = async () =>
+      (await get(`/sending-domains/${id}`)).body.records.find(
+        ({ address }: { address: string }) => address === '203.0.113.77',
+      );
+    expect(await ptr()).toMatchObject({
+      purpose: 'ptr',
+      ehlo: 'season.example.jp',
+      pools: ['季節'],
+      state: 'unchecked',
+    });
+    await watchDomains(h.deps, withDns, Date.now());
+    expect(await ptr()).toMatchObject({ state: 'missing' });
+    const spf = (await get(`/sending-domains/${id}`)).body.records.find(
+      ({ key }: { key: string }) => key === 'return-path-spf',
+    );
+    expect(spf).toMatchObject({
+      state: 'different',
+      advice: [{ code: 'spf-pool-not-allowed', values: { addresses: '203.0.113.77', pools: '季節' } }],
+    });
+    h.db.$client.prepare(`UPDATE campaigns SET state = 'finished' WHERE id = ?`).run(campaign.id);
+    expect(await ptr()).toBeUndefined();
+  });
+
   it('stays while a campaign sends from it, then goes with its keys', async () => {
     const { id: campaignId } = h.db
       .insert(campaigns)

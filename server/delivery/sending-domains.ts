@@ -1,7 +1,7 @@
 /** Domains that mail comes from: made, changed, checked and shown. Their keys are in dkim-keys.ts. */
 import { hostname } from 'node:os';
 import { asc, eq, inArray } from 'drizzle-orm';
-import { type DeliverySettings, generateDkimKey, parseAddress } from '../../mta/index.ts';
+import { generateDkimKey, parseAddress } from '../../mta/index.ts';
 import { campaigns, dkimKeys, sendingDomains } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError, type FieldErrorCode } from '../errors.ts';
@@ -19,7 +19,9 @@ import {
 } from './dkim-keys.ts';
 import { checkRecords } from './dns-check.ts';
 import type { DnsLookup } from './dns-lookup.ts';
-import type { DomainNames, OutgoingAddress } from './dns-records.ts';
+import type { DomainNames } from './dns-records.ts';
+import { type Readiness, readinessOf } from './domain-readiness.ts';
+import { sourcesOf } from './domain-sources.ts';
 import type { DkimKeyActivate, SendingDomain, SendingDomainPatch } from './sending-domain-schemas.ts';
 import { showDomain } from './sending-domain-view.ts';
 
@@ -30,6 +32,16 @@ export function listDomains(context: Context): SendingDomain[] {
   const rows = context.db.select().from(sendingDomains).orderBy(asc(sendingDomains.domain)).all();
   return rows.map((row) => show(context, row));
 }
+
+/** What is known of each domain's signature and SPF, for whoever is about to send. */
+export function listReadiness(context: Context): Readiness[] {
+  const relayed = isRelayed(context);
+  return listDomains(context).map((domain) => readinessOf(domain, relayed));
+}
+
+/** All mail leaves by relays. */
+const isRelayed = ({ spool }: Context): boolean =>
+  spool.settings()?.routes.some(({ match, relay }) => match === '*' && relay?.length) ?? false;
 
 /** @throws AppError `not-found` */
 export function getDomain(context: Context, id: number): SendingDomain {
@@ -278,31 +290,10 @@ function namesOf(context: Context, row: DomainRow, keys = listKeys(context.db, r
     dmarcPolicy: row.dmarcPolicy,
     dmarcReports: row.dmarcReports,
     ehloName,
-    sources: sourcesOf(row, settings, ehloName),
+    sources: sourcesOf(context.db, row, settings, ehloName),
     resolved: row.checks?.addresses ?? [],
-    relayed: settings?.routes.some(({ match, relay }) => match === '*' && relay?.length) ?? false,
+    relayed: isRelayed(context),
   };
-}
-
-/**
- * What the domain's mail leaves by: its pool, else the pools of the classes; the system's choice for a class without one.
- * A campaign that names another pool is not looked at: it may come and go.
- */
-function sourcesOf(
-  row: DomainRow,
-  settings: DeliverySettings | undefined,
-  ehloName: string,
-): OutgoingAddress[] {
-  const { transactional, test, bulk } = settings?.classPools ?? {};
-  const poolIds = row.poolId === null ? [transactional, test, bulk] : [row.poolId];
-  const sources = [...new Set(poolIds)].flatMap((id) => {
-    const pool = id === undefined ? undefined : settings?.pools?.find((one) => one.id === id);
-    return pool?.sources.map(({ address, ehlo }) => ({ address, ehlo })) ?? [{ address: '', ehlo: ehloName }];
-  });
-  return sources.filter(
-    (one, index) =>
-      sources.findIndex(({ address, ehlo }) => address === one.address && ehlo === one.ehlo) === index,
-  );
 }
 
 /** A-label form of a domain as typed, with the same rules as the domain of an address. */

@@ -1,4 +1,5 @@
 import { Settings, SettingsPatch } from '../auth/schemas.ts';
+import { listReadiness } from '../delivery/sending-domains.ts';
 import type { Routes } from '../deps.ts';
 import { changeSettings, readSettings } from './settings.ts';
 
@@ -13,7 +14,7 @@ export const settingsRoutes: Routes = (app, deps) => {
     '/api/v1/settings',
     { schema: { summary: 'Change settings', body: SettingsPatch, response: { 200: Settings } } },
     async (request) => {
-      const after = changeSettings(deps.db, deps.config, request.body);
+      const after = changeSettings(deps.db, deps.config, request.body, listReadiness(deps));
       deps.audit(request, 'settings.change', 'settings', request.body);
       deps.publishDelivery();
       return after;

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { DEFAULT_RETRY } from '../../mta/index.ts';
 import { dkimKeys, ipPools, ipSources, sendingDomains } from '../db/schema.ts';
+import { checkDomain, createDomain } from '../delivery/sending-domains.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
 import { ehloName } from './publish.ts';
 
@@ -112,6 +113,22 @@ test('pools of the classes, TLS policies and raw local parts are published; what
   });
   await change({ classPools: { bulk: null } });
   expect(h.deps.spool.settings()?.classPools).toEqual({ test: pool.id });
+});
+
+test('live delivery needs a domain whose records are not known to be wrong, or somebody who answers for it', async () => {
+  const { change } = await start();
+  const { id } = await createDomain(h.deps, { domain: 'example.jp' });
+  await checkDomain(h.deps, id, async () => ({ ok: true, values: [] }));
+  const refused = await change({ delivery: { mode: 'live' } });
+  expect(refused).toMatchObject({ status: 409, body: { code: 'wrong-state' } });
+  expect(refused.body.errors).toMatchObject([
+    { pointer: '/delivery/mode', code: 'sending-domain-records', value: expect.stringMatching(/_domainkey/) },
+  ]);
+  const overrides = [{ code: 'sending-domain-records', reason: 'the relay signs' }];
+  expect(await change({ delivery: { mode: 'live', overrides } })).toMatchObject({
+    status: 200,
+    body: { delivery: { mode: 'live' } },
+  });
 });
 
 test('live delivery needs a sending domain', async () => {

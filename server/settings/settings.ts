@@ -9,7 +9,8 @@ import {
 } from '../../mta/index.ts';
 import type { Settings } from '../auth/schemas.ts';
 import { type Config, PUBLIC_URL_EXPECTED, parsePublicUrl } from '../config.ts';
-import { ipPools, sendingDomains, settings } from '../db/schema.ts';
+import { ipPools, settings } from '../db/schema.ts';
+import type { Readiness } from '../delivery/domain-readiness.ts';
 import type { Db } from '../deps.ts';
 import { AppError, invalid } from '../errors.ts';
 import { parseAllowed } from '../webhooks/target.ts';
@@ -85,7 +86,9 @@ export interface SettingsChange {
   organisation?: string | undefined;
   publicUrl?: string | undefined;
   timeZone?: string | undefined;
-  delivery?: { mode: 'sandbox' | 'live' } | undefined;
+  delivery?:
+    | { mode: 'sandbox' | 'live'; overrides?: { code: string; reason: string }[] | undefined }
+    | undefined;
   retry?: RetrySettings | undefined;
   classPools?: Partial<Record<DeliveryClass, number | null | undefined>> | undefined;
   tls?: { mtaSts?: boolean | undefined; dane?: boolean | undefined } | undefined;
@@ -94,30 +97,59 @@ export interface SettingsChange {
 }
 
 /**
+ * Live delivery needs a domain to send from; and one whose records are not known to be wrong, unless somebody answers for it (a relay that signs,
+ * a DNS that only the world sees). One that was not checked yet passes: each campaign's check says so.
+ */
+function assertSender(domains: readonly Readiness[], overrides: readonly { code: string }[]): void {
+  if (domains.length === 0) {
+    throw new AppError(
+      'wrong-state',
+      'Live delivery needs a sending domain: add one and set its DNS records first',
+      [
+        {
+          pointer: '/delivery/mode',
+          code: 'sending-domain-missing',
+          message: 'needs a sending domain',
+          value: 'live',
+        },
+      ],
+    );
+  }
+  if (domains.some(({ state }) => state !== 'wrong')) return;
+  if (overrides.some(({ code }) => code === 'sending-domain-records')) return;
+  const records = domains.flatMap((domain) => domain.records).join(', ');
+  throw new AppError(
+    'wrong-state',
+    `No sending domain is ready for live delivery: DNS records are missing or wrong (${records}). Set them and check again, or name sending-domain-records in delivery.overrides with a reason`,
+    [
+      {
+        pointer: '/delivery/mode',
+        code: 'sending-domain-records',
+        message: 'DNS records of the sending domain are missing or wrong',
+        value: records,
+      },
+    ],
+  );
+}
+
+/**
  * Changes what is given. A locked value may be repeated (a form sends all it has) but not changed.
+ * @param domains the sending domains with what their last check found
  * @throws AppError setting-locked, value-invalid, wrong-state
  */
-export function changeSettings(db: Db, config: Config, change: SettingsChange): Settings {
+export function changeSettings(
+  db: Db,
+  config: Config,
+  change: SettingsChange,
+  domains: readonly Readiness[],
+): Settings {
   return db.transaction(
     () => {
       const before = readSettings(db, config);
       const mode = change.delivery?.mode;
       if (mode && mode !== before.delivery.mode) {
         if (before.delivery.locked) throw locked('/delivery/mode', 'TODOKE_DELIVERY', mode);
-        if (mode === 'live' && !db.select({ id: sendingDomains.id }).from(sendingDomains).limit(1).get()) {
-          throw new AppError(
-            'wrong-state',
-            'Live delivery needs a sending domain: add one and set its DNS records first',
-            [
-              {
-                pointer: '/delivery/mode',
-                code: 'sending-domain-missing',
-                message: 'needs a sending domain',
-                value: mode,
-              },
-            ],
-          );
-        }
+        if (mode === 'live') assertSender(domains, change.delivery?.overrides ?? []);
       }
       let publicUrl: string | undefined;
       if (change.publicUrl !== undefined) {
