@@ -107,7 +107,10 @@ export class Inbound {
       limits: { ...INBOUND_LIMITS, ...limits },
       settings: this.#settings,
     };
-    const worker = new Worker(new URL('./listener.ts', import.meta.url), { workerData });
+    const worker = new Worker(new URL('./listener.ts', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 6 },
+    });
     worker.on('message', (message: FromListener) => this.#hearListener(message));
     worker.on('error', (error) => onProblem('the inbound listener ended', error));
     worker.on('exit', () => {

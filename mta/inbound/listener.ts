@@ -1,5 +1,6 @@
 /** The thread that listens: whatever comes in from the internet, the thread that sends mail does not feel it. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { trimHeap } from '../trim-heap.ts';
 import { type Certificate, certificateStamp, ownCertificate, readCertificate } from './certificate.ts';
 import { openInboundFile } from './file.ts';
 import type { FromListener, ListenerData, ToListener } from './protocol.ts';
@@ -60,6 +61,7 @@ server.server.on('error', (error: NodeJS.ErrnoException) => {
   post({ type: 'not-listening', code: error.code ?? '', message: error.message });
   again = setTimeout(listen, LISTEN_AGAIN);
 });
+trimHeap();
 listen();
 
 const renewal = setInterval(() => {

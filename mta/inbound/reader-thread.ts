@@ -4,6 +4,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openSpoolDb } from '../spool/open.ts';
 import { Returned } from '../spool/returned.ts';
+import { trimHeap } from '../trim-heap.ts';
 import { openInboundFile } from './file.ts';
 import { KEPT_BYTES, KEPT_FOR } from './limits.ts';
 import { InboundMailbox } from './mailbox.ts';
@@ -97,4 +98,5 @@ parent.on('message', async (message: ToReader) => {
   spool.close();
   parent.close();
 });
+trimHeap();
 wake();
