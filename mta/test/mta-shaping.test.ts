@@ -120,8 +120,9 @@ describe('a reply that asks for it', () => {
     gate.resolve();
     await mta.until(() => mta.spool.throttles().length === 1);
     one.answer = () => undefined;
-    const { inFlight } = await waits('slowed');
-    expect(inFlight).toBe(0);
+    await mta.until(() => mta.ledger(job).length > 1);
+    await waits('slowed');
+    await status(({ inFlight }) => inFlight === 0);
     expect(mta.ledger(job).map(({ kind }) => kind)).toEqual(['delivered', 'deferred']);
     lift();
     await mta.until(() => mta.spool.job(job)!.delivered === 9);
