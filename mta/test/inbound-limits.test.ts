@@ -128,14 +128,24 @@ describe('sessions', () => {
     for (const client of open) client.close();
   });
 
-  it('that are all taken by idle clients make room for one that works', async () => {
-    const { port, mail } = await listen({ connections: 30, connectionsPerClient: 10, shedAfter: 100 });
-    const idle = await Promise.all(
+  const crowd = (port: number): Promise<Client[]> =>
+    Promise.all(
       Array.from({ length: 300 }, (_, n) => Client.connect(port, `127.0.0.${10 + Math.floor(n / 10)}`)),
     );
+
+  it('are no more than there may be, and the others are told so', async () => {
+    const { port } = await listen({ connections: 30, connectionsPerClient: 10, shedAfter: 3_600_000 });
+    const idle = await crowd(port);
     const greetings = await Promise.all(idle.map((client) => client.reply()));
     expect(greetings.filter((greeting) => greeting.startsWith('220'))).toHaveLength(30);
     expect(greetings.filter((greeting) => greeting.startsWith('421 4.3.2'))).toHaveLength(270);
+    for (const client of idle) client.close();
+  });
+
+  it('that are all taken by idle clients make room for one that works', async () => {
+    const { port, mail } = await listen({ connections: 30, connectionsPerClient: 10, shedAfter: 100 });
+    const idle = await crowd(port);
+    await Promise.all(idle.map((client) => client.reply()));
     // As a mail server does: it comes again.
     for (let taken = false; !taken; ) {
       const client = await Client.connect(port, '127.0.0.2');
