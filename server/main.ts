@@ -86,6 +86,7 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
     if (first) events.firstAdministrator(first);
 
     config.ports.inbound = await inboundPort(config);
+    dropUnanswered({ db, spool });
     const parts = wire(config, log, db, spool, events);
     undo.push(() => parts.jobs.stop());
     const health = { problems: () => findProblems(db, parts) };
@@ -96,7 +97,6 @@ export async function startServer(config: Config, log: Logger, events: ServerEve
     undo.push(() => admin.close());
     const publicApp = await buildPublicApp({ deps: parts.deps, log, metrics, features: publicFeatures });
     undo.push(() => publicApp.close());
-    dropUnanswered({ db, spool });
 
     config.ports.admin = await listen(admin, config, 'admin', 'TODOKE_ADMIN_PORT');
     config.ports.public = await listen(publicApp, config, 'public', 'TODOKE_PUBLIC_PORT');
