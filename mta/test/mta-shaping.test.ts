@@ -79,6 +79,7 @@ describe('a reply that asks for it', () => {
       waitingUntil: expect.any(Number),
     });
     // Those that were in flight have borne it, and nothing since.
+    await status(({ inFlight }) => inFlight === 0);
     const tried = mta.ledger(job).length;
     expect(tried).toBeLessThan(10);
     one.answer = () => undefined;
@@ -273,6 +274,9 @@ describe('a limit', () => {
     one.hold = gate.promise;
     one.answer = (recipient) => void (recipient === 'now@one.test' && seen.resolve());
     const bulk = mta.send(many(10));
+    // A slot is kept while the first connection is being opened already: it must be held at its dot, with the next mail's commands behind it.
+    const { at } = await status(({ inFlight }) => inFlight >= 2);
+    await status((later) => later.at > at);
     await waits('reserved');
     const single = mta.send(['now@one.test'], {}, { class: 'transactional' });
     // The first connection is held at its dot, so this can only be another one.
