@@ -274,9 +274,12 @@ export class Courier {
         this.#lost = true;
       else if (outcome.kind !== 'local') this.#answered = true;
       this.#owner.sent(this, taken, outcome);
-      this.pump();
+      // The same packet may hold a refusal that is a reason to send nothing more now: it is heard first.
+      queueMicrotask(this.#goOn);
     });
   }
+
+  readonly #goOn = (): void => this.pump();
 
   #rest(session: Session): void {
     if (this.#stopping || this.#taken >= this.#messages) {
