@@ -84,7 +84,7 @@ export function judge(evidence: Evidence): Report {
       phase: asPhase,
       reply: {
         code: asCode === 550 && code === 0 ? 550 : asCode,
-        status: isVague(status) ? '' : status,
+        status: status.endsWith('.0.0') ? '' : status,
         text: '',
       },
       provider,

@@ -124,8 +124,10 @@ const RECEIVED = /^[ \t]*(?:<<<|Received *>>>|Received *<<<)[ \t]*([245])\d\d/i;
 
 /** The phase of the reply that decided; '' when the text does not tell. */
 export function findPhase(text: string): Phase | '' {
+  // Mail servers fold within "in reply to RCPT TO command".
+  const unfolded = text.replace(/\n[ \t]+(?![ \t]*(?:>>>|<<<))/g, ' ');
   for (const { pattern, phase } of PHASES) {
-    const match = pattern.exec(text);
+    const match = pattern.exec(unfolded);
     if (match) return phase ?? PHASE_OF[match[1]!.toLowerCase()] ?? '';
   }
   return phaseOfTranscript(text);

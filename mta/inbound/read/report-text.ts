@@ -71,10 +71,10 @@ export interface TextReport {
 
 /** Before an address: nothing but a bullet or a quote, so the line is about it. */
 const LISTED =
-  /^[ \t]*(?:[*•·●○◆■>-]{1,4}[ \t]*|\d+[.)][ \t]+)?(?:To[ ]*:[ ]*)?(?:"[^"@]{0,80}"[ \t]*)?["'“‘([<{]{0,3}(?:mailto:|smtp[:=])?$/i;
+  /^[ \t]*(?:[*•·●○◆■>-]{1,4}[ \t]*|\d+[.)][ \t]+)?(?:"[^"@]{0,80}"[ \t]*)?["'“‘([<{]{0,3}(?:mailto:|smtp[:=])?$/i;
 /** Before an address: words that name a recipient. */
 const LABELLED =
-  /(?:^|[\s*("'-])(?:recipients?(?: address| e-?mail| id)?|rcpt to|addressed to|failed (?:recipient|address)(?:es)?|undeliverable(?: to| address)?|unknown user|no such (?:user|mailbox|recipient)|invalid (?:user|recipient|address|final delivery userid)|user mailbox exceeds allowed size|user'?s mailbox is full|mailbox is full|mailbox full|intended recipient|error-for|(?:message|mail|delivery|deliver(?:ed)?|sent|send|e-?mail)(?: \w+){0,3} to(?: the)?(?: following)?(?: recipient| address| user| mailbox)?(?:\(s\)|s|es)?|(?:could not|couldn'?t|cannot|unable to|not|wasn'?t) (?:be )?(?:deliver(?:ed)?|reach(?:ed)?|sen[td])(?: \w+){0,3} to|local mailbox|mailbox|user|account|address|empf\S+nger|destinataires?|destinatari[oao]s?|получатель|宛先|受信者|送信先|配信先|宛先アドレス|收件人)[ \t]*[:：=]?[ \t]*["'“‘([<]{0,3}$/i;
+  /(?:^|[\s*("'-])(?:recipients?(?: address| e-?mail| id)?|rcpt to|addressed to|failed (?:recipient|address)(?:es)?|undeliverable(?: to| address)?|unknown user|no such (?:user|mailbox|recipient)|invalid (?:user|recipient|address|final delivery userid)|user mailbox exceeds allowed size|user'?s mailbox is full|mailbox is full|mailbox full|intended recipient|error-for|delivery failed[^:]{0,30}:|(?:receiver|recipient|user) not found|error:[ ]?|(?:message|mail|delivery|deliver(?:ed)?|sent|send|e-?mail)(?: \w+){0,3} to(?: the)?(?: following)?(?: recipient| address| user| mailbox)?(?:\(s\)|s|es)?|(?:could not|couldn'?t|cannot|unable to|not|wasn'?t) (?:be )?(?:deliver(?:ed)?|reach(?:ed)?|sen[td])(?: \w+){0,3} to|local mailbox|mailbox|user|account|address|empf\S+nger|destinataires?|destinatari[oao]s?|получатель|宛先|受信者|送信先|配信先|宛先アドレス|收件人)[ \t]*[:：=]?[ \t]*["'“‘([<]{0,3}$/i;
 /** Before an address: a reply or a command of a transcript that names the recipient. */
 const TRANSCRIPT =
   /(?:^|[^A-Za-z])(?:rcpt to[ ]?:?|[45]\d\d(?:[ -]#?[45]\.\d{1,3}\.\d{1,3})?)[ \t]*["'<(]{0,2}$/i;
@@ -88,7 +88,7 @@ interface Candidate {
   line: number;
   address: string;
   key: string;
-  /** 3 listed or labelled, 2 in a transcript, 1 mentioned */
+  /** 4 listed, 3 labelled, 2 in a transcript, 1 mentioned */
   rank: number;
 }
 
@@ -99,13 +99,11 @@ export function readTextReport(
   known: ReadonlySet<string>,
 ): TextReport | null {
   const lines = report.split('\n', LIMITS.lines);
-  let candidates = collect(lines).filter(
-    ({ key, rank }) => known.has(key) || (!own.has(key) && !(rank < 3 && ROLE.test(key))),
-  );
-  const expected = candidates.filter(({ key, rank }) => known.has(key) && rank > 0);
-  if (expected.length > 0) candidates = candidates.filter(({ key, rank }) => known.has(key) || rank === 3);
-  if (expected.some(({ rank }) => rank === 3)) candidates = candidates.filter(({ key }) => known.has(key));
+  let candidates = collect(lines).filter(({ key }) => known.has(key) || (!own.has(key) && !ROLE.test(key)));
+  // Whom the mail went to is meant before whomever else the words name; but mail to a list names the list.
   const best = Math.max(0, ...candidates.map(({ rank }) => rank));
+  if (candidates.some(({ key, rank }) => rank === best && known.has(key)))
+    candidates = candidates.filter(({ key }) => known.has(key));
   if (best === 0) return null;
   const subjects = new Map<string, string>();
   for (const { key, rank, address } of candidates)
@@ -145,6 +143,18 @@ function isBare(line: string): boolean {
   return /^[^\w]{0,10}\S+@\S+[^\w]{0,5}$/.test(line.trim());
 }
 
+/** A line of a quoted head. qmail's "To: <neko@example.jp>:" is none. */
+const HEAD_LINE = /^[ \t]*(?:to|cc|bcc|delivered-to|x-original-to)[ \t]*:/i;
+
+function rankOf(before: string, after: string): number {
+  // Exchange puts an X.400 name before it: `c=jp;a= ;p=neko;dda:SMTP=neko@example.jp; on …`
+  if (LISTED.test(before) || /\bSMTP=$/i.test(before)) return 4;
+  if (HEAD_LINE.test(before)) return /^>:/.test(after) ? 4 : 1;
+  if (NOT_RECIPIENT.test(before.replace(/\S+@\S+/g, ''))) return 0;
+  if (TRANSCRIPT.test(before)) return 2;
+  return LABELLED.test(before) ? 3 : 1;
+}
+
 function collect(lines: readonly string[]): Candidate[] {
   const candidates: Candidate[] = [];
   lines.forEach((line, index) => {
@@ -153,29 +163,39 @@ function collect(lines: readonly string[]): Candidate[] {
     const all = findAddresses(text);
     all.forEach(({ address, start }, nth) => {
       const before = text.slice(0, start);
-      const unquoted = before.replace(/^(?:> ?)+/, '');
-      const rank =
-        LISTED.test(unquoted) && !/^\s*https?:/.test(text)
-          ? 3
-          : NOT_RECIPIENT.test(before.replace(/\S+@\S+/g, ''))
-            ? 0
-            : TRANSCRIPT.test(before)
-              ? 2
-              : LABELLED.test(before)
-                ? 3
-                : 1;
+      const after = text.slice(all[nth]!.end, all[nth]!.end + 4);
+      const rank = rankOf(before.replace(/^(?:> ?)+/, ''), after);
       // In a list after a comma each is like the first.
       const first = candidates.at(-1);
       const inList =
         nth > 0 &&
         first?.line === index &&
-        first.rank === 3 &&
+        first.rank >= 3 &&
         /^[>"')\s]*[,;][<"'(\s]*$/.test(text.slice(all[nth - 1]!.end, start));
-      candidates.push({ line: index, address, key: addressKey(address), rank: inList ? 3 : rank });
+      candidates.push({ line: index, address, key: addressKey(address), rank: inList ? first.rank : rank });
     });
   });
+  demoteContinuations(lines, candidates);
   // Of one line only the strongest, except in lists: "<alias>: host said: 550 <real>: user unknown" is about the alias.
   const bestOf = new Map<number, number>();
   for (const { line, rank } of candidates) bestOf.set(line, Math.max(bestOf.get(line) ?? 0, rank));
   return candidates.filter(({ line, rank }) => rank > 0 && rank === bestOf.get(line));
+}
+
+/** Wrapped words may begin a line with an address; it stands deeper than the one that they are about. */
+function demoteContinuations(lines: readonly string[], candidates: Candidate[]): void {
+  let paragraph = -1;
+  let least = Infinity;
+  let at = 0;
+  for (const candidate of candidates) {
+    if (candidate.rank !== 4) continue;
+    for (; at <= candidate.line; at++)
+      if (lines[at]!.trim() === '') {
+        paragraph = at;
+        least = Infinity;
+      }
+    const indent = lines[candidate.line]!.search(/\S/);
+    if (candidate.line > paragraph + 1 && indent > least) candidate.rank = 1;
+    else least = Math.min(least, indent);
+  }
 }

@@ -7,7 +7,7 @@ const COMMAND =
   /^(?:please |pls |kindly |just )?(?:un-?subscribe(?: me| us)?(?: please)?|stop(?: all| it)?|stop (?:sending|mailing|e-?mailing|contacting)(?: me)?(?: (?:e-?mails?|mails?|these|this|any ?more))*|remove(?: me| my (?:e-?mail|address|name))?(?: please)?(?: from (?:your|this|the) (?:mailing )?list)?|opt[- ]?out|take me off(?: (?:your|this|the) (?:mailing )?list)?|cancel(?: my)? subscription|no more (?:e-?mails?|mails?)|desuscribir(?:me)?|baja|abmelden|abbestellen|désabonner|désinscription|disiscrivi(?:mi)?|cancellami|退订|取消订阅|수신거부)(?: please| thanks| thank you)?$/i;
 
 const COMMAND_JA =
-  /^(?:(?:今後|以後|もう|この|メール(?:マガジン)?|メルマガ|ニュースレター|案内|ご案内|お知らせ|広告|配信|購読|登録|会員|の|は|を|が|、|，|,|\s)*)(?:配信|購読|登録|送信|受信|メール|メルマガ|ご?案内)?(?:の|を|は|が)?(?:停止|解除|中止|退会|不要|拒否|お断り|ストップ|やめて|止めて|削除|要りません|いりません|いらない|必要ありません)(?:希望|依頼|手続き)?(?:を|の|に)?(?:して|お願い|希望|です|ます|いたし|致し|し|ください|下さい|願い|申し上げ|たい|と思い|手続き|処理|お手続き|よろしく|宜しく|くだ|さい|ほし|欲し|い|を|の|と|存じ|いただ|頂|け|き|れば|幸い|ご|、|\s)*$/;
+  /^(?:(?:今後|以後|もう|この|メール(?:マガジン)?|メルマガ|ニュースレター|案内|ご案内|お知らせ|広告|配信|購読|登録|会員|の|は|を|が|、|，|,|\s)*)(?:配信|購読|登録|送信|受信|メール|メルマガ|ご?案内)?(?:の|を|は|が)?(?:停止|解除|中止|退会|不要|拒否|お断り|ストップ|やめて|止めて|削除|要りません|いりません|いらない|必要ありません)(?:希望|依頼|手続き)?(?:を|の|に)?(?:して|お願い|希望|です|ます|いたし|致し|し|ください|下さい|願い|申し上げ|たい|と思い|手続き|処理|お手続き|よろしく|宜しく|ほし|欲し|い|を|の|と|存じ|いただ|頂|け|き|れば|幸い|ご|、|\s)*$/;
 
 /** `subject` and `text` decoded. */
 export function asksToUnsubscribe(subject: string, text: string): boolean {
