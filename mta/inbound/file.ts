@@ -7,22 +7,15 @@
  *   as a whole. Pieces whose mail never got its row (the client went away, kill -9) are removed at the next start.
  * - ids are AUTOINCREMENT and in commit order: the reader remembers the last one, in spool.db.
  */
-import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite, { type Database } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
+import { openOwnFile } from '../own-file.ts';
 
 export const inboundFile = (dataDir: string): string => join(dataDir, 'inbound.db');
 
 /** Opens the file, and makes it (readable by its owner alone). A commit is on disk when it returns. */
 export function openInboundFile(dataDir: string): Database {
-  const path = inboundFile(dataDir);
-  closeSync(openSync(path, 'a', 0o600));
-  const db = new Sqlite(path, { timeout: 10_000 });
-  // Before the first table; gives space back without the exclusive lock of a VACUUM.
-  db.pragma('auto_vacuum = INCREMENTAL');
-  db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = FULL');
-  db.pragma('secure_delete = ON');
+  const db = openOwnFile(inboundFile(dataDir), 'FULL');
   db.exec(`
     CREATE TABLE IF NOT EXISTS mail (
       id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { loopRefusal } from '../message/hops.ts';
+import { TurnBatch } from '../turn-batch.ts';
 import type { InboundRecipient } from './recipients.ts';
 
 /** One mail whose dot has come. */
@@ -22,21 +23,16 @@ export type Refusal = NonNullable<ReturnType<typeof loopRefusal>>;
 /** Bytes of a piece, and so what a mail that arrives has in memory at most (two of them). */
 const PART = 64 * 1024;
 
-/**
- * The listener's half of inbound.db. What is to be written in one turn of the event loop shares a commit: in a flood that is
- * one for all sessions, and a lone mail waits for nobody.
- */
+/** The listener's half of inbound.db. What is to be written in one turn of the event loop shares a commit. */
 export class InboundStore {
   readonly #db: Database;
-  readonly #transaction: (writes: readonly (() => void)[]) => void;
+  readonly #writes: TurnBatch<() => void>;
   readonly #insertMail;
   readonly #insertRecipient;
   readonly #insertPart;
   readonly #dropParts;
   readonly #unread;
   #nextUpload: number;
-  #pending: { write: () => void; done: Done }[] = [];
-  #scheduled = false;
 
   constructor(db: Database) {
     this.#db = db;
@@ -50,23 +46,25 @@ export class InboundStore {
     this.#insertPart = db.prepare('INSERT INTO part (upload, place, bytes) VALUES (?, ?, ?)');
     this.#dropParts = db.prepare('DELETE FROM part WHERE upload = ?');
     this.#unread = db.prepare('SELECT coalesce(sum(size), 0) FROM mail WHERE kind IS NULL').pluck();
-    this.#transaction = db.transaction((writes: readonly (() => void)[]) => {
-      for (const write of writes) write();
-    }).immediate;
+    this.#writes = new TurnBatch(
+      db.transaction((writes: (() => void)[]) => {
+        for (const write of writes) write();
+      }).immediate,
+    );
   }
 
   upload(): Upload {
     const id = this.#nextUpload;
     this.#nextUpload += 1;
     return new Upload({
-      part: (place, bytes, done) => this.#add(() => this.#insertPart.run(id, place, bytes), done),
+      part: (place, bytes, done) => this.#writes.add(() => this.#insertPart.run(id, place, bytes), done),
       mail: (mail, size, place, rest, done) =>
-        this.#add(() => {
+        this.#writes.add(() => {
           this.#insertPart.run(id, place, rest);
           this.#write(mail, size, id);
         }, done),
       drop: () =>
-        this.#add(
+        this.#writes.add(
           () => this.#dropParts.run(id),
           // what could not be removed now is removed at the next start
           () => {},
@@ -79,30 +77,9 @@ export class InboundStore {
     return this.#unread.get() as number;
   }
 
-  flush(): void {
-    this.#scheduled = false;
-    const batch = this.#pending;
-    if (batch.length === 0) return;
-    this.#pending = [];
-    let failure: Error | undefined;
-    try {
-      this.#transaction(batch.map(({ write }) => write));
-    } catch (error) {
-      failure = error as Error;
-    }
-    for (const { done } of batch) done(failure);
-  }
-
   close(): void {
-    this.flush();
+    this.#writes.flush();
     this.#db.close();
-  }
-
-  #add(write: () => void, done: Done): void {
-    this.#pending.push({ write, done });
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.flush());
   }
 
   #write(mail: ReceivedMail, size: number, upload: number): void {

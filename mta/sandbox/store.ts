@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import { TurnBatch } from '../turn-batch.ts';
 import { headerValue } from './headers.ts';
 import { KEEP_SHARE, MAX_BYTES, MAX_MESSAGES } from './limits.ts';
 
@@ -10,16 +11,11 @@ export interface ReceivedMail {
   raw: Buffer;
 }
 
-/**
- * The writing half of the sandbox. Mails that arrive in one turn of the event loop go into one transaction: at
- * speed that is one for all connections, and a lone mail waits for nobody.
- */
+/** The writing half of the sandbox. Mails that arrive in one turn of the event loop go into one transaction. */
 export class SandboxStore {
   readonly #db: Database;
   readonly #limits: { messages: number; bytes: number };
-  readonly #write: (mails: ReceivedMail[]) => void;
-  #pending: { mail: ReceivedMail; done: (error?: Error) => void }[] = [];
-  #scheduled = false;
+  readonly #mails: TurnBatch<ReceivedMail>;
   /** upper bounds: the server may have cleared the mailbox meanwhile, so they are counted again before mail is dropped */
   #messages = 0;
   #bytes = 0;
@@ -31,7 +27,7 @@ export class SandboxStore {
       'INSERT INTO messages (at, mail_from, rcpt_to, header_from, subject, size) VALUES (?, ?, ?, ?, ?, ?)',
     );
     const insertBody = db.prepare<[number | bigint, Buffer]>('INSERT INTO bodies (id, raw) VALUES (?, ?)');
-    this.#write = db.transaction((mails: ReceivedMail[]) => {
+    const write = db.transaction((mails: ReceivedMail[]) => {
       for (const { at, mailFrom, rcptTo, raw } of mails) {
         const { lastInsertRowid } = insert.run(
           at,
@@ -44,32 +40,22 @@ export class SandboxStore {
         insertBody.run(lastInsertRowid, raw);
       }
     }).immediate;
+    this.#mails = new TurnBatch((mails) => {
+      write(mails);
+      for (const { raw } of mails) this.#bytes += raw.length;
+      this.#messages += mails.length;
+      if (this.#messages > this.#limits.messages || this.#bytes > this.#limits.bytes) this.#dropOldest();
+    });
     this.#count();
   }
 
   /** Calls back when the mail can be read in the mailbox. */
   add(mail: ReceivedMail, done: (error?: Error) => void): void {
-    this.#pending.push({ mail, done });
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.flush());
+    this.#mails.add(mail, done);
   }
 
   flush(): void {
-    this.#scheduled = false;
-    const batch = this.#pending;
-    if (batch.length === 0) return;
-    this.#pending = [];
-    let failure: Error | undefined;
-    try {
-      this.#write(batch.map(({ mail }) => mail));
-      for (const { mail } of batch) this.#bytes += mail.raw.length;
-      this.#messages += batch.length;
-      if (this.#messages > this.#limits.messages || this.#bytes > this.#limits.bytes) this.#dropOldest();
-    } catch (error) {
-      failure = error as Error;
-    }
-    for (const { done } of batch) done(failure);
+    this.#mails.flush();
   }
 
   close(): void {

@@ -52,7 +52,8 @@ export function ledgerWriter(db: Database): (row: Omit<LedgerRow, 'id'>) => numb
     ).lastInsertRowid as number;
 }
 
-export function eventRow(event: LedgerEvent): Omit<LedgerRow, 'id'> {
+/** A row that no session with a server stands behind, of whatever kind; what is known besides is laid over it. */
+export function eventRow(event: Omit<LedgerEvent, 'kind'> & Pick<LedgerRow, 'kind'>): Omit<LedgerRow, 'id'> {
   return {
     ...event,
     recipient: '',

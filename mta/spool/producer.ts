@@ -175,7 +175,7 @@ export function createSpool(db: Database): Spool {
         countSuppressed.run(row.jobId);
         write({
           ...eventRow({
-            kind: 'opened',
+            kind: 'suppressed',
             at: now,
             jobId: row.jobId,
             deliveryId: row.id,
@@ -185,7 +185,6 @@ export function createSpool(db: Database): Spool {
             ip: '',
             userAgent: '',
           }),
-          kind: 'suppressed',
           reason: 'unsubscribed',
           attempt: row.attempts,
           domain: row.domain,

@@ -116,8 +116,7 @@ export class Returned {
     const at = Math.max(event.at, delivery.at);
     this.#move.run(delivery.jobId);
     return this.#write({
-      ...eventRow({ ...delivery, kind: 'unsubscribed', at, link: -1, ip: '', userAgent: '' }),
-      kind: 'bounced',
+      ...eventRow({ ...delivery, kind: 'bounced', at, link: -1, ip: '', userAgent: '' }),
       recipient,
       domain,
       provider,
