@@ -1,12 +1,10 @@
 /** Sends the campaign as it stands to a few addresses, through the same MTA and the same compile as the real thing. */
 import { randomBytes } from 'node:crypto';
-import { and, eq, inArray } from 'drizzle-orm';
-import type { EnqueueRow } from '../../mta/index.ts';
+import type { EnqueueRow, JobInput } from '../../mta/index.ts';
 import { parseAddress } from '../../mta/index.ts';
-import { suppressions } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError, type FieldError } from '../errors.ts';
-import { hashedKey } from '../suppression/hashed-key.ts';
+import { refusalOf } from '../suppression/refusal.ts';
 import { compileAndTry, contentInvalid, contentSource, findLists } from './content.ts';
 import { mergeValues } from './freeze.ts';
 import { personFor } from './recipient.ts';
@@ -50,13 +48,6 @@ export function sendTest(
   const compiled = compileAndTry(source);
   if (!compiled.ok) throw contentInvalid(compiled.errors);
   const { variables } = compiled.content;
-  const jobId = spool.createJob({
-    ref: `test:${row.id}:${randomBytes(9).toString('base64url')}`,
-    class: 'test',
-    content: { ...source, subject: testSubject(row.subject) },
-    // by the way that the campaign will take
-    poolId: row.poolId ?? undefined,
-  });
   const rows = to.map(
     (address): EnqueueRow => ({
       address,
@@ -65,35 +56,33 @@ export function sendTest(
       merge: mergeValues(person.email === '' ? { ...person, email: address } : person, variables),
     }),
   );
-  spool.enqueue(jobId, { from: 0, to: rows.length, rows });
-  spool.seal(jobId);
+  const job: JobInput = {
+    ref: `test:${row.id}:${randomBytes(9).toString('base64url')}`,
+    class: 'test',
+    content: { ...source, subject: testSubject(row.subject) },
+    // by the way that the campaign will take
+    poolId: row.poolId ?? undefined,
+  };
+  const { jobId } = spool.submit(job, rows);
   deps.mta.send({ type: 'wake', jobId });
   return rows.length;
 }
 
 function checkRecipients(deps: Pick<Deps, 'db'>, to: readonly string[]): string[] {
   const errors: FieldError[] = [];
-  // By the address's key, and by the hash under which an erased one stays suppressed.
   const byKey = new Map<string, string>();
   for (const [position, typed] of to.entries()) {
+    const pointer = `/to/${position}`;
     const parsed = parseAddress(typed);
-    if (parsed.ok) {
-      byKey.set(parsed.key, parsed.address).set(hashedKey(deps.db, parsed.key), parsed.address);
-    } else
-      errors.push({ pointer: `/to/${position}`, code: parsed.code, message: parsed.message, value: typed });
-  }
-  const refused = deps.db
-    .select({ key: suppressions.emailKey, reason: suppressions.reason })
-    .from(suppressions)
-    .where(and(eq(suppressions.scope, 'all'), inArray(suppressions.emailKey, [...byKey.keys()])))
-    .all();
-  for (const { key, reason } of refused) {
-    errors.push({
-      pointer: `/to/${to.findIndex((typed) => typed.trim() === byKey.get(key))}`,
-      code: 'suppressed',
-      message: `No mail goes to this address: ${reason}`,
-      value: byKey.get(key),
-    });
+    if (!parsed.ok) {
+      errors.push({ pointer, code: parsed.code, message: parsed.message, value: typed });
+      continue;
+    }
+    byKey.set(parsed.key, parsed.address);
+    const reason = refusalOf(deps.db, parsed.key);
+    if (reason === undefined) continue;
+    const message = `No mail goes to this address: ${reason}`;
+    errors.push({ pointer, code: 'suppressed', message, value: parsed.address });
   }
   if (errors.length > 0) throw new AppError('address-invalid', errors[0]!.message, errors);
   return [...new Set(byKey.values())];

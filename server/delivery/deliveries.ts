@@ -1,16 +1,40 @@
 /** Ledger search: every attempt and event, with the names that the server knows. */
 import { eq, inArray } from 'drizzle-orm';
 import type { Static } from 'typebox';
-import type { LedgerKind } from '../../mta/index.ts';
+import type { LedgerKind, LedgerRow } from '../../mta/index.ts';
 import { campaigns, subscribers } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
 import { readCursor } from '../http/paging.ts';
-import { readTime } from '../schemas.ts';
+import { iso, readTime } from '../schemas.ts';
 import { cutPage } from './page.ts';
 import type { Delivery, DeliveryQuery } from './schemas.ts';
 
 type Query = Static<typeof DeliveryQuery>;
+
+/** What the ledger alone knows of a row: everything but whose it is. */
+export function attemptOf(
+  row: LedgerRow,
+): Omit<Delivery, 'campaignId' | 'campaignName' | 'subscriberId' | 'recipient'> {
+  return {
+    id: row.id,
+    at: iso(row.at),
+    kind: row.kind,
+    deliveryId: row.deliveryId,
+    provider: row.provider,
+    attempt: row.attempt,
+    code: row.code,
+    status: row.status,
+    reason: row.reason,
+    phase: row.phase,
+    reply: row.reply,
+    mx: row.mx,
+    sourceIp: row.sourceIp,
+    tls: row.tls,
+    tlsPolicy: row.tlsPolicy,
+    ms: row.ms,
+  };
+}
 
 /** @throws AppError `not-found` for an unknown campaign, `invalid-request` for a bad cursor */
 export function searchDeliveries(
@@ -69,28 +93,13 @@ export function searchDeliveries(
   const items = page.items.map((row): Delivery => {
     const campaign = byJob.get(row.jobId);
     return {
-      id: row.id,
-      at: new Date(row.at).toISOString(),
-      kind: row.kind,
+      ...attemptOf(row),
       campaignId: campaign?.id ?? null,
       campaignName: campaign?.name ?? null,
-      deliveryId: row.deliveryId,
       // an erased person has no page to link to
       subscriberId: emails.has(row.subscriberId) ? row.subscriberId : null,
       // events carry no address of their own
       recipient: row.recipient || (emails.get(row.subscriberId) ?? ''),
-      provider: row.provider,
-      attempt: row.attempt,
-      code: row.code,
-      status: row.status,
-      reason: row.reason,
-      phase: row.phase,
-      reply: row.reply,
-      mx: row.mx,
-      sourceIp: row.sourceIp,
-      tls: row.tls,
-      tlsPolicy: row.tlsPolicy,
-      ms: row.ms,
     };
   });
   return { items, nextCursor: page.nextCursor };

@@ -4,7 +4,8 @@ import type { CompiledContent, ContentError, ContentSource, MergeValues } from '
 import { ContentRenderError, compileContent, parseAddress, renderPreview } from '../../mta/index.ts';
 import { renderError } from '../campaigns/content.ts';
 import { asFieldError, contentFinding } from '../campaigns/preflight.ts';
-import { ipPools, sendingDomains, templates } from '../db/schema.ts';
+import { poolExists } from '../campaigns/store.ts';
+import { sendingDomains, templates } from '../db/schema.ts';
 import type { Db } from '../deps.ts';
 import type { FieldError, FieldErrorCode } from '../errors.ts';
 import { readTime } from '../schemas.ts';
@@ -58,7 +59,7 @@ export class MessageCheck {
     }
     this.#checkFrom(input.from.address, errors);
     const sendAt = this.#sendAt(input.sendAt, errors);
-    if (input.poolId !== undefined && !has(db, ipPools, input.poolId))
+    if (input.poolId !== undefined && !poolExists(db, input.poolId))
       errors.push(field('/poolId', 'not-found', `There is no IP pool ${input.poolId}`, input.poolId));
     const source = this.#source(input, errors);
     const merge: MergeValues = input.variables ?? {};
@@ -161,10 +162,6 @@ export class MessageCheck {
       throw error;
     }
   }
-}
-
-function has(db: Db, table: typeof ipPools, id: number): boolean {
-  return db.select({ id: table.id }).from(table).where(eq(table.id, id)).get() !== undefined;
 }
 
 function field(pointer: string, code: FieldErrorCode, message: string, value?: unknown): FieldError {

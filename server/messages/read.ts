@@ -1,5 +1,6 @@
 /** Messages as they are told: what was accepted from todoke.db, what became of it from the ledger. */
-import type { LedgerRow, Spool } from '../../mta/index.ts';
+import type { JobState, LedgerRow, Spool } from '../../mta/index.ts';
+import { attemptOf } from '../delivery/deliveries.ts';
 import { cutPage } from '../delivery/page.ts';
 import type { Db, Deps } from '../deps.ts';
 import { AppError } from '../errors.ts';
@@ -48,34 +49,19 @@ export function listMessages(
     .prepare(`SELECT ${COLUMNS} FROM messages m WHERE ${where.join(' AND ')} ORDER BY m.id DESC LIMIT ?`)
     .all(...values, limit + 1) as Row[];
   const page = cutPage(rows, limit);
-  return { ...page, items: page.items.map((row) => summary(db, spool, row, history(spool, row.id))) };
+  return { ...page, items: page.items.map((row) => summary(db, row, outcome(spool, row.id))) };
 }
 
 /** @throws AppError `not-found` */
 export function getMessage({ db, spool }: Pick<Deps, 'db' | 'spool'>, id: number): Message {
   const row = requireRow(db, id);
-  const rows = history(spool, id);
+  const known = outcome(spool, id);
   const links = JSON.parse(row.links) as string[];
   return {
-    ...summary(db, spool, row, rows),
-    events: rows.map(({ jobId: _job, subscriberId: _person, listId: _list, domain: _domain, ...event }) => ({
-      id: event.id,
-      at: iso(event.at),
-      kind: event.kind,
-      deliveryId: event.deliveryId,
+    ...summary(db, row, known),
+    events: known.rows.map((event) => ({
+      ...attemptOf(event),
       recipient: event.recipient,
-      provider: event.provider,
-      attempt: event.attempt,
-      code: event.code,
-      status: event.status,
-      reason: event.reason,
-      phase: event.phase,
-      reply: event.reply,
-      mx: event.mx,
-      sourceIp: event.sourceIp,
-      tls: event.tls,
-      tlsPolicy: event.tlsPolicy,
-      ms: event.ms,
       url: event.kind === 'clicked' ? (links[event.link] ?? null) : null,
     })),
   };
@@ -104,19 +90,24 @@ function requireRow(db: Db, id: number): Row {
   return row;
 }
 
-/** Oldest first. */
-function history(spool: Spool, id: number): LedgerRow[] {
-  const job = spool.jobByRef(messageRef(id));
-  return job ? spool.searchLedger({ jobId: job.id }, undefined, MAX_EVENTS).reverse() : [];
+interface Outcome {
+  job: JobState | undefined;
+  /** oldest first */
+  rows: LedgerRow[];
 }
 
-function summary(db: Db, spool: Spool, row: Row, rows: readonly LedgerRow[]): MessageSummary {
+function outcome(spool: Spool, id: number): Outcome {
+  const job = spool.jobByRef(messageRef(id));
+  const rows = job ? spool.searchLedger({ jobId: job.id }, undefined, MAX_EVENTS).reverse() : [];
+  return { job: job?.state, rows };
+}
+
+function summary(db: Db, row: Row, { job, rows }: Outcome): MessageSummary {
   const addresses = db.$client
     .prepare('SELECT address FROM message_recipients WHERE message_id = ? ORDER BY position')
     .pluck()
     .all(row.id) as string[];
-  const job = spool.jobByRef(messageRef(row.id));
-  const states = recipientStates(rows, addresses, { job: job?.state, sendAt: row.sendAt, at: Date.now() });
+  const states = recipientStates(rows, addresses, { job, sendAt: row.sendAt, at: Date.now() });
   return {
     id: row.id,
     via: row.via,

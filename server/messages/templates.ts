@@ -40,7 +40,8 @@ export function getTemplate(db: Db, id: number): Template {
 export function createTemplate(db: Db, input: Static<typeof TemplateCreate>): Template {
   const fields = { html: '', text: '', ...input };
   check(fields);
-  return view(named(fields.name, () => db.insert(templates).values(fields).returning().get()));
+  checkName(db, fields.name);
+  return view(db.insert(templates).values(fields).returning().get());
 }
 
 /** @throws AppError `not-found`, `content-invalid`, `already-exists` */
@@ -48,15 +49,14 @@ export function changeTemplate(db: Db, id: number, patch: Static<typeof Template
   const { name, subject, html, text } = { ...requireRow(db, id), ...patch };
   const fields = { name, subject, html, text };
   check(fields);
+  checkName(db, name, id);
   return view(
-    named(name, () =>
-      db
-        .update(templates)
-        .set({ ...fields, updatedAt: Date.now() })
-        .where(eq(templates.id, id))
-        .returning()
-        .get(),
-    ),
+    db
+      .update(templates)
+      .set({ ...fields, updatedAt: Date.now() })
+      .where(eq(templates.id, id))
+      .returning()
+      .get(),
   );
 }
 
@@ -88,16 +88,13 @@ function check(fields: Fields): void {
   if (!compiled.ok) throw contentInvalid(compiled.errors);
 }
 
-function named<T>(name: string, write: () => T): T {
-  try {
-    return write();
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;
-    const message = `There is already a template ${JSON.stringify(name)}`;
-    throw new AppError('already-exists', message, [
-      { pointer: '/name', code: 'already-exists', message, value: name },
-    ]);
-  }
+function checkName(db: Db, name: string, id?: number): void {
+  const other = db.select({ id: templates.id }).from(templates).where(eq(templates.name, name)).get();
+  if (!other || other.id === id) return;
+  const message = `There is already a template ${JSON.stringify(name)}`;
+  throw new AppError('already-exists', message, [
+    { pointer: '/name', code: 'already-exists', message, value: name },
+  ]);
 }
 
 function view(row: Row): Template {
