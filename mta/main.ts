@@ -39,16 +39,18 @@ const post = (message: FromMta): void => {
 
 let settledId = 0;
 let toldId = 0;
+const settled = (ledgerId: number): void => {
+  settledId = Math.max(settledId, ledgerId);
+};
+const problem = (what: string, error: unknown): void => log.error({ err: error }, what);
 const dispatcher = new Dispatcher({
   db,
   resolver: createResolver({ servers: config.dns }),
   secureResolver: createSecureResolver({ servers: config.dns }),
   sandboxPort: sandbox.port,
   socketLimits: socketLimits(config.connections, fileLimit()),
-  onSettled: (ledgerId) => {
-    settledId = Math.max(settledId, ledgerId);
-  },
-  onError: (what, error) => log.error({ err: error }, what),
+  onSettled: settled,
+  onError: problem,
 });
 
 const inbound =
@@ -58,10 +60,8 @@ const inbound =
     ...config.inbound,
     settings: readInboundSettings(db),
     cursor: new Returned(db).cursor(),
-    onLedger: (ledgerId) => {
-      settledId = Math.max(settledId, ledgerId);
-    },
-    onProblem: (what, error) => log.error({ err: error }, what),
+    onLedger: settled,
+    onProblem: problem,
   });
 
 let ending: Promise<void> | undefined;

@@ -1,6 +1,6 @@
 /** Our own Message-IDs, `JOB.DELIVERY.TAG@domain` (ids in base 36), found again in what other servers return or answer. */
 import { timingSafeEqual } from 'node:crypto';
-import { type DeliveryIds, signIds, TAG_BYTES, tagOf } from './signed-ids.ts';
+import { type DeliveryIds, type SignedIds, signIds, TAG_BYTES, tagOf } from './signed-ids.ts';
 
 /** What a Message-ID says of itself; who stands behind it must be looked up before the tag can be checked. */
 export interface MessageIdClaim {
@@ -10,6 +10,16 @@ export interface MessageIdClaim {
 }
 
 const OURS = /^([0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{11})@/;
+
+/** Without angle brackets. `domain`: of the From field, A-label */
+export function messageIdOf(
+  signed: SignedIds,
+  { jobId, deliveryId }: Pick<DeliveryIds, 'jobId' | 'deliveryId'>,
+  domain: string,
+): string {
+  const tag = tagOf(signed, 'message-id').toString('base64url');
+  return `${jobId.toString(36)}.${deliveryId.toString(36)}.${tag}@${domain}`;
+}
 
 /** `id` without angle brackets; null when it cannot be one of ours. */
 export function parseMessageId(id: string): MessageIdClaim | null {

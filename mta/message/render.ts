@@ -13,7 +13,8 @@ import { dateValue, textField } from './header.ts';
 import { isWebUrl, tidyUrl } from './html.ts';
 import { escapeHtml, renderProgram, type Scope } from './liquid.ts';
 import { type LiquidProblem, problemOf } from './liquid-problem.ts';
-import { signIds, tagOf } from './signed-ids.ts';
+import { messageIdOf } from './message-id.ts';
+import { signIds } from './signed-ids.ts';
 import { publicPath, type Tokens, tokensOf } from './token.ts';
 import { verpOf } from './verp.ts';
 
@@ -86,12 +87,13 @@ export function renderMessage(
     throw new ContentRenderError('recipient', { code, line: 1, column: 1, message, value: row.address });
   }
   const recipient = envelopeAddress(parsed, context.rawLocalParts?.has(parsed.domain) ? 'raw' : 'quoted');
-  const signed = signIds(context.tokenKey, {
+  const ids = {
     jobId: context.jobId,
     deliveryId: row.deliveryId,
     subscriberId: row.subscriberId,
     listId: row.listId,
-  });
+  };
+  const signed = signIds(context.tokenKey, ids);
   const tokens = tokensOf(context.tokenKey, signed);
   const { fields } = content;
   const unsubscribeUrl = context.publicUrl + publicPath.unsubscribe(tokens.unsubscribe);
@@ -102,8 +104,6 @@ export function renderMessage(
     tracking: trackingUrls(context.publicUrl, tokens),
   };
 
-  const tag = tagOf(signed, 'message-id').toString('base64url');
-  const id = `${context.jobId.toString(36)}.${row.deliveryId.toString(36)}.${tag}@${fields.fromDomain}`;
   // RFC 2369; RFC 8058 §3.1 wants the https form for one click
   const listUnsubscribe = content.list
     ? `<${unsubscribeUrl}>,\r\n <mailto:${verpOf(signed, 'unsubscribe', context.domain.returnPathDomain)}?subject=unsubscribe>`
@@ -113,7 +113,7 @@ export function renderMessage(
     date: dateValue(row.createdAt),
     to: recipient.path,
     subject: textField('Subject', subject).slice('Subject:'.length),
-    messageId: `<${id}>`,
+    messageId: `<${messageIdOf(signed, ids, fields.fromDomain)}>`,
     listUnsubscribe,
     feedbackId: `${content.feedbackId ?? context.jobId}:${context.class ?? 'bulk'}:${fields.senderId}`,
   };

@@ -71,10 +71,7 @@ export class Configuration {
     laneSources.apply(pools, settings.ehloName);
     void this.#parts.sources.configure(pools);
     const sources = pools.flatMap((pool) => pool.sources);
-    for (const { address } of sources) {
-      const source = laneSources.get(address);
-      if (source) source.failed = !this.#parts.sources.usable(address);
-    }
+    for (const { address } of sources) laneSources.found(address, this.#parts.sources.usable(address));
     shaping.apply(settings);
     const routes = this.#routes(settings);
     outlets.reset(routes);

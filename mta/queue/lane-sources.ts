@@ -54,6 +54,12 @@ export class LaneSources {
     return this.#byAddress.get(address);
   }
 
+  /** It can be bound, or it cannot. */
+  found(address: string, usable: boolean): void {
+    const source = this.#byAddress.get(address);
+    if (source) source.failed = !usable;
+  }
+
   [Symbol.iterator](): Iterator<Source> {
     return this.#byAddress.values();
   }

@@ -105,8 +105,7 @@ export class Parts {
     this.outlets = new Outlets(this.gate, this.shaping, this.traffic, this.sockets);
     this.sources = new Sources({
       onChange: (address, usable) => {
-        const source = this.laneSources.get(address);
-        if (source) source.failed = !usable;
+        this.laneSources.found(address, usable);
         this.outlets.tick();
       },
     });

@@ -54,6 +54,7 @@ export class Settler {
     more?: { erased?: boolean; retryIn?: number | undefined },
   ): void {
     this.#throughput.count();
+    // Before what was lost is looked up, which may find that the clock was set.
     const now = Date.now();
     this.#commit.add(
       settlementOf({
@@ -64,7 +65,7 @@ export class Settler {
         erased: more?.erased,
         retryIn: more?.retryIn,
         retry: this.#gate.settings!.retry,
-        lost: this.#lost(row.createdAt),
+        lost: verdict.kind === 'deferred' ? this.#lost(row.createdAt) : 0,
         now,
         random: Math.random(),
       }),
@@ -92,7 +93,11 @@ export class Settler {
   }
 
   expired(row: QueueRow, now: number): boolean {
-    return isExpired(this.#gate.settings!.retry, row.createdAt + this.#lost(row.createdAt), now);
+    const { retry } = this.#gate.settings!;
+    // What is young by the clock is so with what was lost besides.
+    return (
+      isExpired(retry, row.createdAt, now) && isExpired(retry, row.createdAt + this.#lost(row.createdAt), now)
+    );
   }
 
   /** Settles rows that are due as `decide` says until it answers undefined or none is left; false: there are more. */

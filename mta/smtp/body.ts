@@ -5,9 +5,6 @@ const CR = 0x0d;
 const LF = 0x0a;
 const LF_DOT = Buffer.from('\n.');
 
-/** RFC 5321 §4.5.3.1.6: 1000 octets with CRLF. */
-const MAX_LINE = 998;
-
 export const END_OF_DATA = Buffer.from('\r\n.\r\n');
 export const END_OF_DATA_AFTER_CRLF = Buffer.from('.\r\n');
 
@@ -38,19 +35,4 @@ export function endOfData(message: Buffer): Buffer {
   return length >= 2 && message[length - 2] === CR && message[length - 1] === LF
     ? END_OF_DATA_AFTER_CRLF
     : END_OF_DATA;
-}
-
-/**
- * Whether a line is longer than 998 octets. Looks back from the farthest place where the next LF may be, so it jumps
- * from one far line end to another instead of walking every line.
- */
-export function hasLongLine(message: Buffer): boolean {
-  let lineStart = 0;
-  while (message.length - lineStart > MAX_LINE) {
-    // "\r\n" may stand at octets 999 and 1000 of the line, so its LF is at most at lineStart + 999.
-    const lf = message.lastIndexOf(LF, lineStart + MAX_LINE + 1);
-    if (lf < lineStart) return true;
-    lineStart = lf + 1;
-  }
-  return false;
 }

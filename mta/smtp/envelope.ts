@@ -1,6 +1,6 @@
 /** MAIL, RCPT and DATA of one mail, or why this server cannot have it. Pure. */
 import { domainToASCII } from 'node:url';
-import { hasLongLine } from './body.ts';
+import { hasLongLine } from '../message/long-line.ts';
 import { syntheticReply } from './replies.ts';
 import type { Capabilities, Mail, Reply } from './types.ts';
 

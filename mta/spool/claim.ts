@@ -52,7 +52,7 @@ export class Claims {
   readonly #stops: Statement;
   readonly #meta: Statement;
   readonly #all: Statement;
-  readonly #read: (ids: number[]) => QueueRow[];
+  readonly #read: (ids: Statement, from: number[], limit: number, claimed: ReadonlySet<number>) => QueueRow[];
 
   constructor(db: Database) {
     this.#db = db;
@@ -69,9 +69,13 @@ export class Claims {
       `SELECT id, bucket_id AS bucketId, attempts, created_at AS createdAt, subscriber_id AS subscriberId, list_id AS listId,
        address, merge FROM queue WHERE id = ?`,
     );
-    // One transaction: SQLite's locks for each row would cost more than reading it.
-    this.#read = db.transaction((ids: number[]) =>
-      ids.map((id) => this.#row.get(id) as QueueRow | undefined).filter((row) => row !== undefined),
+    // One transaction: SQLite's locks for each statement would cost more than reading.
+    this.#read = db.transaction(
+      (ids: Statement, from: number[], limit: number, claimed: ReadonlySet<number>) =>
+        (ids.all(...from) as number[])
+          .filter((id) => !claimed.has(id))
+          .slice(0, limit)
+          .map((id) => this.#row.get(id) as QueueRow),
     );
     this.#nextAt = db.prepare('SELECT min(next_at) FROM queue WHERE bucket_id = ? AND next_at > ?').pluck();
     this.#job = db.prepare(
@@ -110,7 +114,7 @@ export class Claims {
     claimed: ReadonlySet<number>,
     claimedHere: number,
   ): QueueRow[] {
-    return this.#rows(this.#due.all(bucketId, now, limit + claimedHere) as number[], limit, claimed);
+    return this.#read(this.#due, [bucketId, now, limit + claimedHere], limit, claimed);
   }
 
   /** Up to `limit` rows of the bucket whenever they are due, none newer than the row `through` (for a cancel or an order). */
@@ -121,7 +125,7 @@ export class Claims {
     claimedHere: number,
     through: number,
   ): QueueRow[] {
-    return this.#rows(this.#all.all(bucketId, through, limit + claimedHere) as number[], limit, claimed);
+    return this.#read(this.#all, [bucketId, through, limit + claimedHere], limit, claimed);
   }
 
   /** Of the bucket's claimed rows those that are not newer than `through`, once no others of that age are left. */
@@ -133,11 +137,6 @@ export class Claims {
   ): number[] {
     const ids = this.#all.all(bucketId, through, claimedHere) as number[];
     return ids.filter((id) => claimed.has(id));
-  }
-
-  #rows(ids: number[], limit: number, claimed: ReadonlySet<number>): QueueRow[] {
-    const wanted = ids.filter((id) => !claimed.has(id)).slice(0, limit);
-    return this.#read(wanted);
   }
 
   /** The earliest attempt after this time (epoch ms), null: there is none. */

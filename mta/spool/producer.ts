@@ -60,7 +60,7 @@ export function createSpool(db: Database): Spool {
        seq = excluded.seq, active = excluded.active, erased = max(erased, excluded.erased), at = excluded.at`,
   );
   const queuedOf = db.prepare(
-    `SELECT q.id, q.attempts, q.list_id AS listId, b.id AS bucketId, b.job_id AS jobId, b.domain
+    `SELECT q.id, q.attempts, q.list_id AS listId, b.id AS bucketId, b.job_id AS jobId, b.domain, q.address = ? AS own
      FROM bucket b JOIN queue q ON q.bucket_id = b.id
      WHERE b.domain = ? AND b.queued > 0 AND (q.subscriber_id = ? OR q.address = ?)`,
   );
@@ -80,8 +80,7 @@ export function createSpool(db: Database): Spool {
   // Written to one person, so it may name them; a bulk mail's content names nobody.
   const blankContent = db.prepare(
     `UPDATE job SET content = '{}' WHERE class <> 'bulk' AND (enqueued = 1 OR settled >= enqueued)
-     AND id IN (SELECT job_id FROM ledger WHERE recipient = @address AND recipient <> ''
-                UNION SELECT b.job_id FROM bucket b JOIN queue q ON q.bucket_id = b.id WHERE b.domain = @domain AND b.queued > 0 AND q.address = @address)`,
+     AND id IN (SELECT job_id FROM ledger WHERE recipient = @address AND recipient <> '' UNION SELECT value FROM json_each(@jobs))`,
   );
   const outstanding = db.prepare(
     'SELECT class, sum(enqueued - settled) AS queued FROM job WHERE settled < enqueued GROUP BY class',
@@ -89,9 +88,9 @@ export function createSpool(db: Database): Spool {
   const reader = new LedgerReader(db);
   const write = ledgerWriter(db);
 
-  function addJob(input: JobInput): number {
+  function addJob(input: JobInput): JobProgress {
     insertJob.run(input.ref, input.class, JSON.stringify(input.content), Date.now(), input.poolId ?? null);
-    return job(jobByRef.get(input.ref))!.id;
+    return job(jobByRef.get(input.ref))!;
   }
 
   function job(row: unknown): JobProgress | undefined {
@@ -130,9 +129,9 @@ export function createSpool(db: Database): Spool {
   });
 
   const submit = db.transaction((input: JobInput, rows: PreparedRow[], at: number): Submitted => {
-    const jobId = addJob(input);
+    const { id: jobId, sealed } = addJob(input);
     // The same ref again: its rows are there already, and maybe gone.
-    if (job(jobById.get(jobId))!.sealed) return { jobId, deliveryIds: [] };
+    if (sealed) return { jobId, deliveryIds: [] };
     const deliveryIds = add(jobId, rows.length, rows, at);
     sealJob.run(jobId);
     return { jobId, deliveryIds };
@@ -158,10 +157,10 @@ export function createSpool(db: Database): Spool {
     for (const address of addresses) {
       stop(address, 0, true, true);
       const parsed = parseAddress(address);
-      const addressDomain = parsed.ok ? parsed.domain : '';
-      blankContent.run({ address, domain: addressDomain });
-      blankByAddress.run(address);
-      const rows = queuedOf.all(addressDomain, subscriberId || -1, address) as {
+      // Read once, as it walks all that is queued for the domain.
+      const rows = queuedOf.all(address, parsed.ok ? parsed.domain : '', subscriberId || -1, address) as {
+        /** 1: to this address, not only to this person */
+        own: number;
         id: number;
         attempts: number;
         listId: number;
@@ -169,6 +168,9 @@ export function createSpool(db: Database): Spool {
         jobId: number;
         domain: string;
       }[];
+      const jobs = rows.filter(({ own }) => own === 1).map(({ jobId }) => jobId);
+      blankContent.run({ address, jobs: JSON.stringify(jobs) });
+      blankByAddress.run(address);
       for (const row of rows) {
         deleteQueue.run(row.id);
         dropQueued.run(row.attempts > 0 ? 1 : 0, row.bucketId);
@@ -197,7 +199,7 @@ export function createSpool(db: Database): Spool {
   return {
     ...createOrders(db),
 
-    createJob: addJob,
+    createJob: (input) => addJob(input).id,
     submit: (input, rows, at = Date.now()) => submit.immediate(input, rows.map(prepare), at),
     enqueue: (jobId, chunk) => enqueue.immediate(jobId, chunk.from, chunk.to, chunk.rows.map(prepare)),
     seal: (jobId) => void sealJob.run(jobId),

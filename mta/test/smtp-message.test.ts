@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { hasLongLine } from '../smtp/body.ts';
+import { hasLongLine } from '../message/long-line.ts';
 import { NO_CAPABILITIES } from '../smtp/capabilities.ts';
 import { envelopeCommands } from '../smtp/envelope.ts';
 import type { Capabilities, Mail } from '../smtp/types.ts';

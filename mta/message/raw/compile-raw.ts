@@ -115,6 +115,9 @@ function trackedHtml(
   return { part: { field: 'html', program, author: program, encoder }, links: rewritten.links };
 }
 
+/** Characters of a From field: one name and one address; unclosed quotes without end would take time without end. */
+const FROM_MAX = 2000;
+
 /** @throws RawProblem */
 function fromAddress(fields: readonly Field[]): RawMail['from'] {
   const { length } = fields.filter(({ name }) => name === 'from');
@@ -122,7 +125,7 @@ function fromAddress(fields: readonly Field[]): RawMail['from'] {
   // RFC 5322 §3.6: exactly one; two are how a forged one is hidden behind a signed one
   if (length > 1) throw new RawProblem('from-several', 'From', `The mail has ${length} From fields`);
   const value = fieldValue(fields, 'from')!;
-  const addresses = mailboxes(value);
+  const addresses = value.length <= FROM_MAX ? mailboxes(value) : [];
   const parsed = addresses.length === 1 ? parseAddress(addresses[0]!) : undefined;
   if (!parsed?.ok) {
     const text = `The From field must name one address: ${value.slice(0, 200)}`;

@@ -2,6 +2,8 @@
  * A MIME entity (RFC 2045 §2.4) as bytes and places: header fields as they were typed, where the body lies, what its
  * Content-Type says. Nothing is decoded here, and what is not understood stays as it is.
  */
+import { isAscii } from 'node:buffer';
+import { hasLongLine } from '../long-line.ts';
 
 export interface Field {
   /** lower case */
@@ -131,18 +133,6 @@ export function splitMultipart(body: Buffer, boundary: string): Multipart | null
   return { preamble: body.subarray(0, found[0]!.end), parts };
 }
 
-/** RFC 5321 §4.5.3.1.6, without the CRLF */
-const LINE_MAX = 998;
-
 /** May go over any server: seven bits, no NUL, lines within the limit. */
-export function sevenBit(bytes: Buffer): boolean {
-  let start = 0;
-  for (let i = 0; i < bytes.length; i += 1) {
-    const byte = bytes[i]!;
-    if (byte > 0x7f || byte === 0) return false;
-    if (byte !== LF) continue;
-    if (i - 1 - start > LINE_MAX) return false;
-    start = i + 1;
-  }
-  return bytes.length - start <= LINE_MAX;
-}
+export const sevenBit = (bytes: Buffer): boolean =>
+  isAscii(bytes) && !bytes.includes(0) && !hasLongLine(bytes);

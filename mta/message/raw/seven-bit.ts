@@ -164,7 +164,8 @@ function withEncoding(fields: readonly Field[], encoding: string): Field[] {
 function decode(body: Buffer, encoding: string): Buffer {
   if (encoding === 'base64') return Buffer.from(body.toString('latin1'), 'base64');
   if (encoding !== 'quoted-printable') return body;
-  const text = body.toString('latin1').replace(/[ \t]+\r\n/g, '\r\n');
+  // White space at a line's end was added on the way (RFC 2045 §6.7). The look-behind keeps a long run of it linear.
+  const text = body.toString('latin1').replace(/(?<![ \t])[ \t]+\r\n/g, '\r\n');
   return Buffer.from(
     text
       .replace(/=\r\n/g, '')

@@ -1,7 +1,7 @@
 /** 30. No line has more than 998 octets before its CRLF (RFC 5321 §4.5.3.1.6, RFC 5322 §2.1.1). */
 import { describe, expect, it } from 'vitest';
+import { hasLongLine } from '../../message/long-line.ts';
 import { judge } from '../../queue/outcome.ts';
-import { hasLongLine } from '../../smtp/body.ts';
 import { relayTo, startMta } from '../mta-harness.ts';
 import { startPeer } from '../peer.ts';
 import { BYE, HELLO, takes } from '../small-internet.ts';
