@@ -1,6 +1,7 @@
 /** What tests of campaigns and tracking start from: people, lists and the worker's side of the harness. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LedgerRow, Reason } from '../../mta/index.ts';
+import { eventRow } from '../../mta/spool/ledger.ts';
 import { openSpoolDb } from '../../mta/spool/open.ts';
 import { Returned } from '../../mta/spool/returned.ts';
 import { SettleWriter } from '../../mta/spool/settle.ts';
@@ -133,28 +134,22 @@ export class FakeMta {
         attempts: mail.attempts,
         retryAt: Date.now(),
         row: {
-          at: Date.now(),
-          jobId,
-          deliveryId: mail.id,
-          subscriberId: mail.subscriberId,
-          listId: mail.listId,
+          ...eventRow({
+            at: Date.now(),
+            kind: outcome.kind,
+            jobId,
+            deliveryId: mail.id,
+            subscriberId: mail.subscriberId,
+            listId: mail.listId,
+            link: -1,
+            ip: '',
+            userAgent: '',
+          }),
           recipient: mail.address,
           domain: 'example.jp',
           provider: suppressed ? '' : 'generic',
           attempt: mail.attempts + (suppressed ? 0 : 1),
-          code: 0,
-          status: '',
-          reason: '',
-          phase: 'none',
-          reply: '',
-          mx: '',
-          sourceIp: '',
-          tls: '',
-          tlsPolicy: '',
           ms: 1,
-          link: -1,
-          ip: '',
-          userAgent: '',
           ...outcome,
         },
       },

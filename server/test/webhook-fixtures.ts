@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { LedgerRow } from '../../mta/index.ts';
-import { ledgerWriter } from '../../mta/spool/ledger.ts';
+import { eventRow, ledgerWriter } from '../../mta/spool/ledger.ts';
 import { openSpoolDb } from '../../mta/spool/open.ts';
 import { call, type Harness, startHarness } from '../testing/harness.ts';
 import type { WebhookEvent } from '../webhooks/events.ts';
@@ -180,28 +180,14 @@ export async function startWebhooks(): Promise<WebhookHarness> {
   return harness;
 }
 
-const BLANK: Omit<LedgerRow, 'id'> = {
+const BLANK = eventRow({
   at: 0,
   kind: 'delivered',
   jobId: 0,
   deliveryId: 1,
   subscriberId: 0,
   listId: 0,
-  recipient: '',
-  domain: '',
-  provider: '',
-  attempt: 0,
-  code: 0,
-  status: '',
-  reason: '',
-  phase: 'none',
-  reply: '',
-  mx: '',
-  sourceIp: '',
-  tls: '',
-  tlsPolicy: '',
-  ms: 0,
   link: -1,
   ip: '',
   userAgent: '',
-};
+});
