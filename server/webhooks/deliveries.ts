@@ -91,19 +91,17 @@ export function dueDelivery(
     .get();
 }
 
+/** What waits, other than tests and replays. */
+export const waitsInSequence = (webhookId: number) =>
+  and(
+    eq(webhookDeliveries.webhookId, webhookId),
+    eq(webhookDeliveries.state, 'waiting'),
+    eq(webhookDeliveries.kind, 'events'),
+  );
+
 /** The request of the webhook's own sequence that is on its way or waits for another attempt. */
 export function waitingEvents(db: Db, webhookId: number): DeliveryRow | undefined {
-  return db
-    .select()
-    .from(webhookDeliveries)
-    .where(
-      and(
-        eq(webhookDeliveries.webhookId, webhookId),
-        eq(webhookDeliveries.state, 'waiting'),
-        eq(webhookDeliveries.kind, 'events'),
-      ),
-    )
-    .get();
+  return db.select().from(webhookDeliveries).where(waitsInSequence(webhookId)).get();
 }
 
 export function addTest(db: Db, hook: WebhookRow, now: number): DeliveryRow {

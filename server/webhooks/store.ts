@@ -6,7 +6,14 @@ import type { Db } from '../deps.ts';
 import { AppError, invalid } from '../errors.ts';
 import { iso, isoOrNull } from '../schemas.ts';
 import { webhookTargets } from '../settings/settings.ts';
-import { addReplay, addTest, type DeliveryRow, getDelivery, showDelivery } from './deliveries.ts';
+import {
+  addReplay,
+  addTest,
+  type DeliveryRow,
+  getDelivery,
+  showDelivery,
+  waitsInSequence,
+} from './deliveries.ts';
 import { addressesOf, type Lookup } from './post.ts';
 import type { Webhook, WebhookCreate, WebhookPatch } from './schemas.ts';
 import { newSecret } from './secret.ts';
@@ -202,16 +209,7 @@ export function replaySince({ db, spool }: Context, id: number, since: number, n
   return db.transaction(
     (tx) => {
       getWebhook(db, id);
-      tx.update(webhookDeliveries)
-        .set({ state: 'skipped', nextAt: null })
-        .where(
-          and(
-            eq(webhookDeliveries.webhookId, id),
-            eq(webhookDeliveries.state, 'waiting'),
-            eq(webhookDeliveries.kind, 'events'),
-          ),
-        )
-        .run();
+      tx.update(webhookDeliveries).set({ state: 'skipped', nextAt: null }).where(waitsInSequence(id)).run();
       return tx
         .update(webhooks)
         .set({
