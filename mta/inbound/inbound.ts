@@ -193,6 +193,8 @@ export class Inbound {
 }
 
 async function end(worker: Worker): Promise<void> {
+  // It has ended by itself, and its exit will not be told again.
+  if (worker.threadId === -1) return;
   const ended = once(worker, 'exit').catch(() => {});
   worker.postMessage({ type: 'stop' });
   await ended;

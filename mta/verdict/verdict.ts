@@ -86,12 +86,20 @@ export function classify({ phase, reply, provider }: VerdictInput): Verdict {
   const kind = Math.floor(reply.code / 100);
   if (kind === 2 && phase === 'dot') return { verdict: 'delivered', reason: '' };
   const found = findRule({ phase, reply, provider });
-  let reason = found?.reason ?? reasonOfStatus(reply.code, reply.status, phase);
-  if (phase === 'mail' && OF_RECIPIENT.has(reason)) reason = 'policy';
+  const reason = heldTo(phase, found?.reason ?? reasonOfStatus(reply.code, reply.status, phase));
   if (kind !== 5 || BEFORE_MAIL.has(phase) || ALWAYS_TEMPORARY.has(reason))
     return { verdict: 'deferred', reason };
   return { verdict: found?.verdict ?? 'bounced', reason };
 }
+
+/** What a rule says of the words alone, for those that come without a session of ours; undefined: none does. Pure. */
+export function reasonByRule(input: VerdictInput): Reason | undefined {
+  const rule = findRule(input);
+  return rule && heldTo(input.phase, rule.reason);
+}
+
+const heldTo = (phase: Phase, reason: Reason): Reason =>
+  phase === 'mail' && OF_RECIPIENT.has(reason) ? 'policy' : reason;
 
 /** The rule that decides, for tests and for explaining a verdict; undefined: the enhanced status or the code decides. */
 export function findRule({ phase, reply, provider }: VerdictInput): VerdictRule | undefined {

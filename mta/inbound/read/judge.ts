@@ -3,7 +3,7 @@ import type { Phase, Reason } from '../../types.ts';
 import { actionOf } from '../../verdict/action.ts';
 import { findNotice } from '../../verdict/notices.ts';
 import { providerOf } from '../../verdict/provider.ts';
-import { classify, findRule } from '../../verdict/verdict.ts';
+import { classify, reasonByRule } from '../../verdict/verdict.ts';
 import { LIMITS } from './limits.ts';
 import { findPhase, findReply } from './reply.ts';
 import type { Report } from './types.ts';
@@ -17,7 +17,6 @@ export interface Evidence {
   status?: string;
   /** the server that refused, '' when it is not named */
   host?: string;
-  phase?: Phase | '';
   /** what a format's own code says, when no words are better */
   hint?: Reason | undefined;
 }
@@ -45,54 +44,23 @@ export function judge(evidence: Evidence): Report {
     .map((text) => text.trim().slice(0, LIMITS.diagnostic))
     .filter((text) => text !== '');
   const given = evidence.status ?? '';
-  const replies = texts.map(findReply);
-  const reply = replies.find(({ code }) => code > 0) ?? { code: 0, status: '', text: '' };
+  const reply = firstReply(texts);
   const { code } = reply;
-  const said = reply.status || (replies.find(({ status }) => status !== '')?.status ?? '');
+  const said = reply.status;
   // The server's own words before the reporter's field, which is often made up; but not its vague ones.
   const status = isVague(said) && !isVague(given) ? given : said || given;
-  const phase = evidence.phase || (texts.map(findPhase).find((found) => found !== '') ?? '');
+  const phase = firstPhase(texts);
   const domain = evidence.recipient.slice(evidence.recipient.lastIndexOf('@') + 1);
   const provider = providerOf(domain, evidence.host ?? '');
   // What a server refuses in the end is judged as final; only code and status tell whether the server meant it.
   const permanent = code > 0 ? code >= 500 : !status.startsWith('4');
-  const asPhase = phase || (ONLY_AT_RCPT.has(provider) ? 'dot' : 'rcpt');
-  const asCode = code || (permanent ? 550 : 450);
-
-  const reason = (): Reason => {
-    const byWords = (text: string, from: string): Reason | undefined => {
-      const input = { phase: asPhase, reply: { code: asCode, status: from, text }, provider };
-      const rule = findRule(input);
-      if (!rule) return undefined;
-      const verdict = classify(input);
-      return verdict.reason === '' ? undefined : verdict.reason;
-    };
-    if (reply.text !== '') {
-      const found = byWords(reply.text, said || (isVague(status) ? '' : status));
-      if (found) return found;
-    }
-    for (const text of texts) {
-      const flat = text.replace(/\s+/g, ' ');
-      const notice = findNotice(flat);
-      const rule = byWords(flat, isVague(status) ? '' : status);
-      // A filter that says why it filters may well say "user unknown", too, so as not to tell spammers apart.
-      const found = notice && !(rule && ABOUT_THE_SENDER.has(rule)) ? notice : (rule ?? notice);
-      if (found) return found;
-    }
-    if (evidence.hint) return evidence.hint;
-    const verdict = classify({
-      phase: asPhase,
-      reply: {
-        code: asCode === 550 && code === 0 ? 550 : asCode,
-        status: status.endsWith('.0.0') ? '' : status,
-        text: '',
-      },
-      provider,
-    });
-    if (verdict.reason !== '' && verdict.reason !== 'other') return verdict.reason;
-    return 'other';
-  };
-  const why = reason();
+  const why = reasonOf(evidence, texts, {
+    reply,
+    status,
+    phase: phase || (ONLY_AT_RCPT.has(provider) ? 'dot' : 'rcpt'),
+    code: code || (permanent ? 550 : 450),
+    provider,
+  });
   return {
     recipient: evidence.recipient,
     finalRecipient: evidence.finalRecipient ?? '',
@@ -103,4 +71,65 @@ export function judge(evidence: Evidence): Report {
     phase,
     diagnostic: (reply.text || texts[0] || '').replace(/\s+/g, ' ').slice(0, 500),
   };
+}
+
+/** The first reply with a code; its status may stand in another text. */
+function firstReply(texts: readonly string[]): ReturnType<typeof findReply> {
+  let status = '';
+  for (const text of texts) {
+    const reply = findReply(text);
+    status ||= reply.status;
+    if (reply.code > 0) return { ...reply, status: reply.status || status || statusBehind(texts, text) };
+  }
+  return { code: 0, status, text: '' };
+}
+
+function statusBehind(texts: readonly string[], text: string): string {
+  for (const later of texts.slice(texts.indexOf(text) + 1)) {
+    const { status } = findReply(later);
+    if (status !== '') return status;
+  }
+  return '';
+}
+
+function firstPhase(texts: readonly string[]): Phase | '' {
+  for (const text of texts) {
+    const phase = findPhase(text);
+    if (phase !== '') return phase;
+  }
+  return '';
+}
+
+interface Said {
+  reply: ReturnType<typeof findReply>;
+  status: string;
+  /** as they are taken where nobody tells */
+  phase: Phase;
+  code: number;
+  provider: string;
+}
+
+function reasonOf(
+  { hint }: Evidence,
+  texts: readonly string[],
+  { reply, status, phase, code, provider }: Said,
+): Reason {
+  const byWords = (text: string, from: string): Reason | undefined =>
+    reasonByRule({ phase, reply: { code, status: from, text }, provider });
+  const clear = isVague(status) ? '' : status;
+  if (reply.text !== '') {
+    const found = byWords(reply.text, reply.status || clear);
+    if (found) return found;
+  }
+  for (const text of texts) {
+    const flat = text.replace(/\s+/g, ' ');
+    const notice = findNotice(flat);
+    const rule = byWords(flat, clear);
+    // A filter that says why it filters may well say "user unknown", too, so as not to tell spammers apart.
+    const found = notice && !(rule && ABOUT_THE_SENDER.has(rule)) ? notice : (rule ?? notice);
+    if (found) return found;
+  }
+  if (hint) return hint;
+  const known = status.endsWith('.0.0') ? '' : status;
+  return classify({ phase, reply: { code, status: known, text: '' }, provider }).reason || 'other';
 }
