@@ -32,7 +32,7 @@ export function openInboundFile(dataDir: string): Database {
       -- JSON of the reports
       result TEXT NOT NULL DEFAULT '[]'
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS mail_unread ON mail (id, size) WHERE kind IS NULL;
+    CREATE INDEX IF NOT EXISTS mail_unread ON mail (kind, size) WHERE kind IS NULL;
     CREATE INDEX IF NOT EXISTS mail_upload ON mail (upload);
     CREATE TABLE IF NOT EXISTS recipient (
       mail_id INTEGER NOT NULL,

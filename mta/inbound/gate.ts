@@ -1,73 +1,62 @@
 /** Who may come in: pure, by the clock that it is given. */
 import { isIPv6 } from 'node:net';
+import { type Gcra, gcra } from '../shaping/rate.ts';
 import type { InboundLimits, Rate } from './limits.ts';
-
-/** Fills evenly up to its burst; each use takes one. */
-class Bucket {
-  #left: number;
-  #at: number;
-
-  constructor(rate: Rate, now: number) {
-    this.#left = rate.burst;
-    this.#at = now;
-  }
-
-  left(rate: Rate, now: number): number {
-    this.#left = Math.min(rate.burst, this.#left + ((now - this.#at) / 1000) * rate.perSecond);
-    this.#at = now;
-    return this.#left;
-  }
-
-  take(rate: Rate, now: number): boolean {
-    if (this.left(rate, now) < 1) return false;
-    this.#left -= 1;
-    return true;
-  }
-}
 
 interface Client {
   open: number;
-  connections: Bucket;
-  mails: Bucket;
-  errors: Bucket;
+  /** states of the rules */
+  connections: number;
+  mails: number;
+  errors: number;
 }
+
+type Rules = Record<'connections' | 'mails' | 'errors', Gcra>;
+
+const ruleOf = ({ perSecond, burst }: Rate): Gcra => ({ count: perSecond, period: 1000, burst });
 
 export type Admission = 'in' | 'full' | 'too-many' | 'too-fast' | 'too-many-errors';
 
 export class Gate {
   readonly #limits: InboundLimits;
+  readonly #rules: Rules;
   readonly #clients = new Map<string, Client>();
   #open = 0;
 
   constructor(limits: InboundLimits) {
     this.#limits = limits;
+    this.#rules = {
+      connections: ruleOf(limits.connectionRate),
+      mails: ruleOf(limits.mailRate),
+      errors: ruleOf(limits.errorRate),
+    };
   }
 
   /** `full`: all sessions are taken, by others too. Everything but `in` leaves nothing to give back. */
   enter(address: string, now: number): Admission {
-    const client = this.#client(address, now);
-    const { connectionsPerClient, connectionRate, errorRate, connections } = this.#limits;
+    const client = this.#client(address);
+    const { connectionsPerClient, connections } = this.#limits;
     if (client.open >= connectionsPerClient) return 'too-many';
-    if (client.errors.left(errorRate, now) < 1) return 'too-many-errors';
-    if (!client.connections.take(connectionRate, now)) return 'too-fast';
+    if (!gcra(this.#rules.errors, client.errors, now).allowed) return 'too-many-errors';
+    if (!this.#take(client, 'connections', now)) return 'too-fast';
     if (this.#open >= connections) return 'full';
     client.open += 1;
     this.#open += 1;
     return 'in';
   }
 
-  leave(address: string, now: number): void {
-    this.#client(address, now).open -= 1;
+  leave(address: string): void {
+    this.#client(address).open -= 1;
     this.#open -= 1;
   }
 
   /** May this client hand over one mail more now? */
   mail(address: string, now: number): boolean {
-    return this.#client(address, now).mails.take(this.#limits.mailRate, now);
+    return this.#take(this.#client(address), 'mails', now);
   }
 
   error(address: string, now: number): void {
-    this.#client(address, now).errors.take(this.#limits.errorRate, now);
+    this.#take(this.#client(address), 'errors', now);
   }
 
   get open(): number {
@@ -76,32 +65,25 @@ export class Gate {
 
   /** Forgets clients that have no session and nothing against them. */
   tidy(now: number): void {
-    const { connectionRate, mailRate, errorRate } = this.#limits;
-    for (const [key, client] of this.#clients) {
-      const rested =
-        client.open === 0 &&
-        client.connections.left(connectionRate, now) >= connectionRate.burst &&
-        client.mails.left(mailRate, now) >= mailRate.burst &&
-        client.errors.left(errorRate, now) >= errorRate.burst;
-      if (rested) this.#clients.delete(key);
-    }
+    for (const [key, { open, connections, mails, errors }] of this.#clients)
+      if (open === 0 && Math.max(connections, mails, errors) <= now) this.#clients.delete(key);
   }
 
   get clients(): number {
     return this.#clients.size;
   }
 
-  #client(address: string, now: number): Client {
+  #take(client: Client, what: keyof Rules, now: number): boolean {
+    const decision = gcra(this.#rules[what], client[what], now);
+    if (decision.allowed) client[what] = decision.state;
+    return decision.allowed;
+  }
+
+  #client(address: string): Client {
     const key = clientOf(address);
     let client = this.#clients.get(key);
     if (!client) {
-      const { connectionRate, mailRate, errorRate } = this.#limits;
-      client = {
-        open: 0,
-        connections: new Bucket(connectionRate, now),
-        mails: new Bucket(mailRate, now),
-        errors: new Bucket(errorRate, now),
-      };
+      client = { open: 0, connections: 0, mails: 0, errors: 0 };
       this.#clients.set(key, client);
     }
     return client;

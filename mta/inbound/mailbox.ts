@@ -35,6 +35,9 @@ export class InboundMailbox {
   readonly #notes: (readings: ReadonlyMap<number, Reading | null>) => void;
   readonly #begun: Statement;
   readonly #begin: Statement;
+  readonly #oldest: Statement;
+  readonly #kept: Statement;
+  readonly #droppable: Statement;
 
   constructor(db: Database) {
     this.#db = db;
@@ -51,6 +54,12 @@ export class InboundMailbox {
     }).immediate;
     this.#begun = db.prepare(`SELECT result = 'begun' FROM mail WHERE id = ?`).pluck();
     this.#begin = db.prepare(`UPDATE mail SET result = 'begun' WHERE id = ?`);
+    this.#oldest = db.prepare(`SELECT id, at FROM mail WHERE id <= ? ORDER BY id LIMIT ${SLICE}`);
+    this.#kept = db.prepare('SELECT coalesce(sum(size), 0) FROM mail WHERE upload IS NOT NULL').pluck();
+    // By the index on upload, whose order is that of their arrival.
+    this.#droppable = db
+      .prepare(`SELECT id FROM mail WHERE upload > 0 AND id <= ? ORDER BY upload LIMIT ${SLICE}`)
+      .pluck();
   }
 
   /** In id order. */
@@ -92,27 +101,18 @@ export class InboundMailbox {
    * @param through the last mail that was read
    */
   prune(through: number, before: number, maxBytes: number): boolean {
-    const old = this.#ids(
-      'SELECT id FROM mail WHERE id <= ? AND at < ? ORDER BY id LIMIT ?',
-      through,
-      before,
-    );
+    const oldest = this.#oldest.all(through) as { id: number; at: number }[];
+    // In the order of their ids they are in the order of their times, but for a clock that was set.
+    const old = oldest.filter(({ at }) => at < before).map(({ id }) => id);
     this.remove(old);
-    const kept = this.#db
-      .prepare('SELECT coalesce(sum(size), 0) FROM mail WHERE upload IS NOT NULL')
-      .pluck()
-      .get() as number;
+    // Added up only when nothing is old: it looks at every mail.
     const dropped =
-      kept > maxBytes
-        ? this.#ids('SELECT id FROM mail WHERE id <= ? AND upload > ? ORDER BY id LIMIT ?', through, 0)
+      old.length === 0 && (this.#kept.get() as number) > maxBytes
+        ? (this.#droppable.all(through) as number[])
         : [];
     this.#dropParts(dropped);
     this.#db.pragma(`incremental_vacuum(${PAGES})`);
     return old.length + dropped.length > 0;
-  }
-
-  #ids(sql: string, through: number, value: number): number[] {
-    return this.#db.prepare(sql).pluck().all(through, value, SLICE) as number[];
   }
 
   #dropParts(ids: readonly number[]): void {

@@ -3,9 +3,10 @@ import { statfsSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import type { Certificate } from './certificate.ts';
 import { InboundConnection } from './connection.ts';
 import { type CounterName, type Counters, emptyCounters } from './counters.ts';
-import { type Admission, clientOf, Gate } from './gate.ts';
+import { type Admission, Gate } from './gate.ts';
 import type { InboundLimits } from './limits.ts';
 import { type InboundRecipient, type InboundSettings, judgeRecipient } from './recipients.ts';
 import type { InboundStore, ReceivedMail } from './store.ts';
@@ -27,7 +28,7 @@ export interface InboundServerOptions {
   store: InboundStore;
   settings: InboundSettings;
   limits: InboundLimits;
-  certificate: { key: string; cert: string };
+  certificate: Certificate;
   /** whose disk must not become full */
   dataDir: string;
   onReceived(): void;
@@ -42,6 +43,8 @@ export class InboundServer extends SMTPServer {
   readonly #onReceived: () => void;
   readonly #timer: NodeJS.Timeout;
   readonly #connections = new WeakMap<SMTPServerSession, InboundConnection>();
+  /** smtp-server's address objects, which it passes on as they are → whose they were found to be at RCPT */
+  readonly #recipients = new WeakMap<object, InboundRecipient>();
   #settings: InboundSettings;
   /** why no mail can be taken at present, undefined when it can */
   #closed: string | undefined;
@@ -99,7 +102,7 @@ export class InboundServer extends SMTPServer {
   }
 
   override connect(socket: Socket, options?: SMTPConnectionOptions): void {
-    const address = clientOf(socket.remoteAddress ?? '');
+    const address = socket.remoteAddress ?? '';
     const now = performance.now();
     let admission = this.#gate.enter(address, now);
     if (admission === 'full' && this.#shed(now)) admission = this.#gate.enter(address, now);
@@ -116,7 +119,7 @@ export class InboundServer extends SMTPServer {
       limits: this.#limits,
       onError: () => this.#gate.error(address, performance.now()),
       onEnded: (why) => this.#count(why === 'bare-newline' ? 'bareNewlines' : 'endedSessions'),
-      onGone: () => this.#gate.leave(address, performance.now()),
+      onGone: () => this.#gate.leave(address),
     });
     this.connections.add(connection);
     this.#connections.set(connection.session, connection);
@@ -130,17 +133,18 @@ export class InboundServer extends SMTPServer {
     callback: (error?: Error) => void,
   ): void {
     if (this.#closed !== undefined) callback(reply(452, this.#closed));
-    else if (this.#gate.mail(clientOf(session.remoteAddress), performance.now())) callback();
+    else if (this.#gate.mail(session.remoteAddress, performance.now())) callback();
     else callback(reply(451, '4.7.1 too many mails from your address, slow down'));
   }
 
   override onRcptTo(
-    { address }: { address: string },
+    given: { address: string },
     _session: SMTPServerSession,
     callback: (error?: Error) => void,
   ): void {
-    const judgement = judgeRecipient(address, this.#settings);
+    const judgement = judgeRecipient(given.address, this.#settings);
     if (judgement.ok) {
+      this.#recipients.set(given, judgement.recipient);
       callback();
       return;
     }
@@ -196,13 +200,8 @@ export class InboundServer extends SMTPServer {
       helo: session.hostNameAppearsAs || '',
       tls: cipherOf(session),
       mailFrom: mailFrom ? mailFrom.address : '',
-      recipients: rcptTo.flatMap(({ address }) => this.#recipient(address) ?? []),
+      recipients: rcptTo.flatMap((given) => this.#recipients.get(given) ?? []),
     };
-  }
-
-  #recipient(address: string): InboundRecipient | undefined {
-    const judgement = judgeRecipient(address, this.#settings);
-    return judgement.ok ? judgement.recipient : undefined;
   }
 
   /** Ends the session that has done nothing for the longest time, if it is long enough. */

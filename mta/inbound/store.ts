@@ -37,7 +37,10 @@ export class InboundStore {
   constructor(db: Database) {
     this.#db = db;
     // Nobody else receives, so pieces without a mail are of sessions that ended with the last process.
-    db.exec('DELETE FROM part WHERE upload NOT IN (SELECT upload FROM mail WHERE upload IS NOT NULL)');
+    // Found by indexes alone: reading the pieces themselves would keep the port closed while gigabytes are read.
+    db.exec(
+      'DELETE FROM part WHERE rowid IN (SELECT part.rowid FROM part LEFT JOIN mail ON mail.upload = part.upload WHERE mail.upload IS NULL)',
+    );
     this.#nextUpload = 1 + (db.prepare('SELECT coalesce(max(upload), 0) FROM mail').pluck().get() as number);
     this.#insertMail = db.prepare(
       'INSERT INTO mail (at, ip, helo, tls, mail_from, size, upload) VALUES (?, ?, ?, ?, ?, ?, ?)',

@@ -242,9 +242,9 @@ describe('the gate', () => {
   it('lets in again as time goes by', () => {
     const gate = new Gate(limits);
     expect([gate.enter('a', 0), gate.enter('b', 0), gate.enter('c', 0)]).toEqual(['in', 'in', 'full']);
-    gate.leave('a', 0);
+    gate.leave('a');
     expect([gate.enter('a', 0), gate.open]).toEqual(['in', 2]);
-    gate.leave('a', 0);
+    gate.leave('a');
     expect([gate.enter('a', 900), gate.enter('a', 1100)]).toEqual(['too-fast', 'in']);
   });
 
@@ -254,7 +254,7 @@ describe('the gate', () => {
     gate.error('b', 0);
     gate.tidy(1);
     expect(gate.clients).toBe(2);
-    gate.leave('a', 1000);
+    gate.leave('a');
     gate.tidy(60_000);
     expect(gate.clients).toBe(0);
   });
