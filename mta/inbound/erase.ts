@@ -15,15 +15,14 @@ export async function eraseInboundMail(
   if (!existsSync(inboundFile(dataDir))) return true;
   const db = openInboundFile(dataDir);
   try {
-    const find = (sql: string, value: string | number): number[] =>
-      db.prepare(sql).pluck().all(value) as number[];
-    const ids = new Set(
-      subscriberId > 0 ? find('SELECT mail_id FROM recipient WHERE subscriber_id = ?', subscriberId) : [],
-    );
-    for (const address of addresses.map((each) => each.toLowerCase())) {
-      for (const id of find('SELECT id FROM mail WHERE lower(mail_from) = ?', address)) ids.add(id);
-      for (const id of find('SELECT id FROM mail WHERE instr(lower(result), ?) > 0', address)) ids.add(id);
-    }
+    const theirs = db.prepare('SELECT mail_id FROM recipient WHERE subscriber_id = ?').pluck();
+    const ids = new Set(subscriberId > 0 ? (theirs.all(subscriberId) as number[]) : []);
+    // Looks at every mail, so once for each spelling.
+    const naming = db
+      .prepare('SELECT id FROM mail WHERE lower(mail_from) = @address OR instr(lower(result), @address) > 0')
+      .pluck();
+    for (const address of new Set(addresses.map((each) => each.toLowerCase())))
+      for (const id of naming.all({ address }) as number[]) ids.add(id);
     if (ids.size === 0) return true;
     removeMail(db, [...ids]);
     db.pragma('incremental_vacuum');

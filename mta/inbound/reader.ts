@@ -1,6 +1,5 @@
 /** Reads what has come in, in its order, and writes what follows from it into the spool. */
 import { isOurMessageId } from '../message/message-id.ts';
-import type { DeliveryIds } from '../message/signed-ids.ts';
 import type { DeliveredRow, Returned, ReturnedEvent } from '../spool/returned.ts';
 import { effectOf, reportFor } from './effects.ts';
 import type { InboundMailbox, UnreadMail } from './mailbox.ts';
@@ -106,11 +105,7 @@ export class Reader {
 }
 
 function isAbout(trace: Trace, delivery: DeliveredRow, tokenKey: string): boolean {
-  if (trace.by === 'message-id') return isOurMessageId(tokenKey, trace.claim, idsOf(delivery));
+  if (trace.by === 'message-id') return isOurMessageId(tokenKey, trace.claim, delivery);
   const { jobId, subscriberId, listId } = trace.ids;
   return jobId === delivery.jobId && subscriberId === delivery.subscriberId && listId === delivery.listId;
-}
-
-function idsOf({ jobId, deliveryId, subscriberId, listId }: DeliveredRow): DeliveryIds {
-  return { jobId, deliveryId, subscriberId, listId };
 }

@@ -25,19 +25,12 @@ export function tracesOf(
   const addressed = recipients.flatMap(({ ids }) => ids ?? []);
   if (addressed.length > 0) return distinct(addressed).map((ids) => ({ by: 'address', ids }));
   const locals = original.fields.flatMap(({ value }) => value.match(SIGNED) ?? []).slice(0, MAX_TRACES);
-  const returned = locals.flatMap((local) => {
-    const signed = parseVerp(tokenKey, local);
-    return signed ? [idsOf(signed)] : [];
-  });
+  const returned = locals.flatMap((local) => parseVerp(tokenKey, local) ?? []);
   if (returned.length > 0) return distinct(returned).map((ids) => ({ by: 'address', ids }));
   return [original.messageId, ...answers]
     .slice(0, MAX_TRACES)
     .flatMap((id) => parseMessageId(id) ?? [])
     .map((claim) => ({ by: 'message-id', claim }));
-}
-
-function idsOf({ jobId, deliveryId, subscriberId, listId }: DeliveryIds): DeliveryIds {
-  return { jobId, deliveryId, subscriberId, listId };
 }
 
 function distinct(all: readonly DeliveryIds[]): DeliveryIds[] {

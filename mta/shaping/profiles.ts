@@ -146,10 +146,11 @@ function matcher(entries: (readonly [ProviderShaping, Profile])[]) {
   };
 }
 
-function bySuffix(domain: string, byDomain: ReadonlyMap<string, Profile>): Profile | undefined {
+/** What stands for one of the domain's parents as `*.parent`: the nearest first. */
+export function bySuffix<T>(domain: string, byDomain: ReadonlyMap<string, T>): T | undefined {
   for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.', dot + 1)) {
-    const profile = byDomain.get(`*${domain.slice(dot)}`);
-    if (profile !== undefined) return profile;
+    const found = byDomain.get(`*${domain.slice(dot)}`);
+    if (found !== undefined) return found;
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 /** Which provider's habits apply when all that is known is a domain or a host name from a report. */
-import { PROFILES } from '../shaping/profiles.ts';
+import { bySuffix, PROFILES } from '../shaping/profiles.ts';
 
 /** Hosts that give their provider away in reports and are no MX of today. */
 const HOSTS: readonly [RegExp, string][] = [
@@ -14,14 +14,9 @@ const HOSTS: readonly [RegExp, string][] = [
   [/\.icloud\.com$|\.apple\.com$|\.mac\.com$/, 'icloud'],
 ];
 
-const byDomain = new Map<string, string>();
-const byParent: [string, string][] = [];
-for (const { provider, domains } of PROFILES) {
-  for (const domain of domains) {
-    if (domain.startsWith('*.')) byParent.push([domain.slice(1), provider]);
-    else byDomain.set(domain, provider);
-  }
-}
+const byDomain = new Map(
+  PROFILES.flatMap(({ provider, domains }) => domains.map((name) => [name, provider] as const)),
+);
 
 /** The provider profile's name; 'generic' when neither tells. Names in any case, either may be ''. */
 export function providerOf(recipientDomain: string, host: string): string {
@@ -29,7 +24,7 @@ export function providerOf(recipientDomain: string, host: string): string {
   const name = `.${host.toLowerCase()}`;
   return (
     byDomain.get(domain) ??
-    byParent.find(([parent]) => domain.endsWith(parent))?.[1] ??
+    bySuffix(domain, byDomain) ??
     HOSTS.find(([pattern]) => pattern.test(name))?.[1] ??
     'generic'
   );

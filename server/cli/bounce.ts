@@ -48,9 +48,7 @@ function* filesOf(path: string, complain: (path: string, error: Error) => void):
       yield path;
       return;
     }
-    const entries = readdirSync(path, { withFileTypes: true });
-    entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    for (const entry of entries) yield* filesOf(join(path, entry.name), complain);
+    for (const name of readdirSync(path).sort()) yield* filesOf(join(path, name), complain);
   } catch (error) {
     complain(path, error as Error);
   }

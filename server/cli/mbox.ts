@@ -6,14 +6,11 @@ const ENVELOPE = /^From \S.* \d{2}:\d{2}(?::\d{2})?.*\d{4}/;
 
 /** The mails of a file; a file that is no mbox is one mail. */
 export function splitMbox(file: Buffer): Buffer[] {
-  const starts: number[] = [];
-  for (let at = file.indexOf('From '); at >= 0; at = file.indexOf('\nFrom ', at) + 1) {
-    const afterGap = at === 0 || (file[at - 1] === NEWLINE && isGap(file, at));
-    if (afterGap && ENVELOPE.test(lineAt(file, at))) starts.push(at);
-    else if (starts.length === 0) break;
-    if (file.indexOf('\nFrom ', at) < 0) break;
-  }
-  if (starts.length < 2 || starts[0] !== 0) return [file];
+  if (!ENVELOPE.test(lineAt(file, 0))) return [file];
+  const starts = [0];
+  for (let at = file.indexOf('\nFrom '); at >= 0; at = file.indexOf('\nFrom ', at + 1))
+    if (isGap(file, at + 1) && ENVELOPE.test(lineAt(file, at + 1))) starts.push(at + 1);
+  if (starts.length < 2) return [file];
   return starts.map((start, index) => file.subarray(start, starts[index + 1] ?? file.length));
 }
 

@@ -20,7 +20,6 @@ export interface RecipientStatus {
 }
 
 export interface DeliveryStatus {
-  envelopeId: string;
   reportingMta: string;
   recipients: RecipientStatus[];
 }
@@ -61,7 +60,6 @@ export function readDeliveryStatus(text: string): DeliveryStatus | null {
   const recipients = groups.filter(isAboutRecipient).map(recipientOf);
   if (recipients.length === 0) return null;
   return {
-    envelopeId: all('original-envelope-id').slice(0, 200),
     reportingMta: hostOf(all('reporting-mta')),
     recipients,
   };

@@ -1,6 +1,5 @@
 /** The mail that a report is about: its returned head, wherever it is. */
 import { findAddresses } from './addresses.ts';
-import { decodeWords } from './charset.ts';
 import { bytesOf, type Entity, fieldOf, isMail } from './entity.ts';
 import type { Field, Original } from './types.ts';
 
@@ -35,14 +34,9 @@ export function headFields(text: string): Field[] {
   return fields;
 }
 
-/** `envelopeId` from the delivery-status part. */
-export function originalOf(fields: readonly Field[], envelopeId = ''): Original {
+export function originalOf(fields: readonly Field[]): Original {
   return {
     messageId: messageIds(fieldOf(fields, 'message-id'))[0] ?? '',
-    from: findAddresses(fieldOf(fields, 'from'))[0]?.address ?? '',
-    to: findAddresses(fieldOf(fields, 'to'))[0]?.address ?? '',
-    subject: decodeWords(fieldOf(fields, 'subject')),
-    envelopeId,
     fields: fields.slice(0, MAX_FIELDS),
   };
 }

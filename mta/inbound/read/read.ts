@@ -14,7 +14,7 @@ import { LIMITS } from './limits.ts';
 import { addressees, enclosedFields, headFields, messageIds, originalOf } from './original.ts';
 import { readTextReport, splitOriginal, type TextReport } from './report-text.ts';
 import { readSesNotice } from './ses.ts';
-import { signsOf, soundsLikeBounce, soundsLikeDelay } from './signs.ts';
+import { type Signs, signsOf, soundsLikeBounce, soundsLikeDelay } from './signs.ts';
 import type { Field, MailKind, Reading, Report } from './types.ts';
 import { asksToUnsubscribe } from './unsubscribe.ts';
 
@@ -24,6 +24,8 @@ interface Mail {
   subject: string;
   /** its own words, before what it returns */
   report: string;
+  /** the head of the mail that it encloses as a part */
+  enclosed: Field[] | null;
   /** what it returns: as a part, or below its words */
   original: Field[];
   /** keys of our side's addresses */
@@ -40,13 +42,13 @@ export function readMail(raw: Buffer): Reading {
 
 function readFrom(root: Entity, depth: number): Reading {
   const mail = prepare(root);
+  const structured = complaint(mail) ?? bounceByStatus(mail) ?? sesNotice(mail);
+  if (structured) return structured;
+  const signs = signsOf(root);
   return (
-    complaint(mail) ??
-    bounceByStatus(mail) ??
-    sesNotice(mail) ??
-    forwarded(mail, depth) ??
-    autoReply(mail) ??
-    bounceByWords(mail) ??
+    forwarded(mail, signs, depth) ??
+    autoReply(mail, signs) ??
+    bounceByWords(mail, signs) ??
     unsubscribe(mail) ??
     reading(mail, 'other', [])
   );
@@ -68,7 +70,8 @@ function prepare(root: Entity): Mail {
   const plain = texts.join('\n');
   const text = plain.trim().length >= 40 || htmls.length === 0 ? plain : `${plain}\n${htmls.join('\n')}`;
   const { report, original } = splitOriginal(text);
-  const fields = enclosedFields(root) ?? headFields(original.replace(/^\s+/, ''));
+  const enclosed = enclosedFields(root);
+  const fields = enclosed ?? headFields(original.replace(/^\s+/, ''));
   const own = new Set<string>();
   for (const name of [
     'to',
@@ -90,6 +93,7 @@ function prepare(root: Entity): Mail {
     root,
     subject: shown(root, 'subject'),
     report,
+    enclosed,
     original: fields,
     own,
     known,
@@ -97,17 +101,12 @@ function prepare(root: Entity): Mail {
   };
 }
 
-function reading(
-  mail: Mail,
-  kind: MailKind,
-  reports: Report[],
-  more: { envelopeId?: string; feedbackType?: string } = {},
-): Reading {
+function reading(mail: Mail, kind: MailKind, reports: Report[], feedbackType = ''): Reading {
   return {
     kind,
     reports: reports.slice(0, LIMITS.reports),
-    feedbackType: more.feedbackType ?? '',
-    original: originalOf(mail.original, more.envelopeId),
+    feedbackType,
+    original: originalOf(mail.original),
     answers: mail.answers,
   };
 }
@@ -118,7 +117,7 @@ function plainReport(recipient: string, action: Report['action'], reason: Report
 }
 
 function complaint(mail: Mail): Reading | null {
-  const feedback = readFeedback(mail.root);
+  const feedback = readFeedback(mail.root, mail.enclosed ?? [], mail.subject);
   if (!feedback) return null;
   const { type } = feedback;
   // Reports about authentication come from filters, not from readers; "not spam" is the opposite of a complaint.
@@ -132,9 +131,7 @@ function complaint(mail: Mail): Reading | null {
     mail,
     'complaint',
     (feedback.recipients.length > 0 ? feedback.recipients : ['']).map(report),
-    {
-      feedbackType: type,
-    },
+    type,
   );
 }
 
@@ -180,9 +177,8 @@ function byStatus(mail: Mail, status: DeliveryStatus): Reading | null {
     else if (recipient.action === 'delayed') late.push({ ...report, action: 'none' });
     else done.push(plainReport(named, 'none'));
   }
-  const more = { envelopeId: status.envelopeId };
-  if (failed.length > 0) return reading(mail, 'bounce', [...failed, ...late], more);
-  return late.length > 0 ? reading(mail, 'delayed', late, more) : reading(mail, 'delivered', done, more);
+  if (failed.length > 0) return reading(mail, 'bounce', [...failed, ...late]);
+  return late.length > 0 ? reading(mail, 'delayed', late) : reading(mail, 'delivered', done);
 }
 
 /** PowerMTA's bounce categories, for when it quotes no words. */
@@ -248,16 +244,14 @@ function sesNotice(mail: Mail): Reading | null {
       mail,
       'complaint',
       notice.recipients.map(({ final }) => plainReport(final, 'suppress')),
-      {
-        feedbackType: notice.feedbackType,
-      },
+      notice.feedbackType,
     );
-  return byStatus(mail, { envelopeId: '', reportingMta: '', recipients: notice.recipients });
+  return byStatus(mail, { reportingMta: '', recipients: notice.recipients });
 }
 
 /** People and list software forward bounces whole: the enclosed mail is read, unless this one is a report itself. */
-function forwarded(mail: Mail, depth: number): Reading | null {
-  if (depth >= 2 || signsOf(mail.root).bounce >= 2) return null;
+function forwarded(mail: Mail, signs: Signs, depth: number): Reading | null {
+  if (depth >= 2 || signs.bounce >= 2) return null;
   for (const part of ownParts(mail.root)) {
     const inner = isMail(part.type) ? part.children[0] : undefined;
     if (!inner || signsOf(inner).bounce < 2) continue;
@@ -267,24 +261,23 @@ function forwarded(mail: Mail, depth: number): Reading | null {
   return null;
 }
 
-function autoReply(mail: Mail): Reading | null {
-  const signs = signsOf(mail.root);
+function autoReply(mail: Mail, signs: Signs): Reading | null {
   if (!signs.autoReply) return null;
   if (signs.surelyAutoReply || !soundsLikeBounce(mail.report)) return reading(mail, 'auto-reply', []);
   return null;
 }
 
-function bounceByWords(mail: Mail): Reading | null {
-  const signs = signsOf(mail.root);
+function bounceByWords(mail: Mail, signs: Signs): Reading | null {
   const sounds = soundsLikeBounce(`${mail.subject}\n${mail.report}`);
   if (signs.bounce < 2 && !(sounds && signs.bounce >= 1)) return null;
-  if (!sounds && signs.bounce < 4 && !soundsLikeDelay(mail.subject, mail.report)) return null;
+  const late = soundsLikeDelay(mail.subject, mail.report);
+  if (!sounds && signs.bounce < 4 && !late) return null;
   const text = readTextReport(mail.report, mail.own, mail.known);
   const reports: Report[] = [];
   const filteredByCarrier = /^NG$/i.test(fieldOf(mail.root.fields, 'x-spasign'));
   for (const { address, text: block } of text?.blocks ?? [])
     reports.push(judge({ recipient: address, texts: [block, `${text!.head}\n${block}`] }));
-  const delayed = soundsLikeDelay(mail.subject, mail.report) && !reports.some(({ code }) => code >= 500);
+  const delayed = late && !reports.some(({ code }) => code >= 500);
   const useful = reports.filter(({ reason }) => reason !== 'other');
   // Prose that mentions an address convicts nobody: it must be a server's report, and say why.
   const sure = signs.bounce >= 2 ? reports : text?.how === 'listed' ? useful : [];

@@ -36,11 +36,6 @@ export interface Report {
 export interface Original {
   /** without angle brackets, '' when it was not returned */
   messageId: string;
-  from: string;
-  to: string;
-  subject: string;
-  /** RFC 3464 §2.2.1, as given at MAIL */
-  envelopeId: string;
   /** returned header fields, names in lower case, at most 100 */
   fields: readonly Field[];
 }
